@@ -1,0 +1,44 @@
+"""Every error trafficcore raises, as one tree: catch `TrafficError` and nothing of ours escapes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trafficcore.manifest.problems import Problem
+
+__all__ = ["ConfigError", "ManifestError", "Rejected", "TrafficError"]
+
+
+class TrafficError(Exception):
+    """The root of the tree."""
+
+
+class ConfigError(TrafficError, ValueError):
+    """A setting that cannot work, told at construction with its value."""
+
+
+class ManifestError(ConfigError):
+    """One or more faults in manifests: all of them, each with its place.
+
+    `problems` holds a `trafficcore.manifest.Problem` for each; the text has one line for each.
+    """
+
+    def __init__(self, problems: "Sequence[Problem]") -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class Rejected(TrafficError):
+    """A call was refused by policy, raised only where a refusal cannot be returned as a value.
+
+    `reason` is a `trafficcore.Reason`, `retry_after` the seconds until it is worth coming back
+    (None: unknown), `source` what refused: the rule, or the limiter's or breaker's name.
+    """
+
+    def __init__(self, reason: Any, *, source: str = "", retry_after: float | None = None) -> None:
+        self.reason = reason
+        self.source = source
+        self.retry_after = retry_after
+        where = f" by {source}" if source else ""
+        when = "" if retry_after is None else f"; retry in {retry_after:.3g} s"
+        super().__init__(f"{reason.value}{where}{when}")

@@ -1,0 +1,60 @@
+"""RING 1: policy as frozen data, in our words, validated once. Knows no algorithm and no YAML."""
+
+from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy
+from trafficcore.spec.breaking import BreakRule, Response
+from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
+from trafficcore.spec.outliers import OutlierDetection
+from trafficcore.spec.policy import Policy
+from trafficcore.spec.quotas import (
+    Expression,
+    LabelMatcher,
+    QuotaRule,
+    QuotaSelector,
+    Requirement,
+    RequirementOp,
+    Workload,
+    WorkloadParameters,
+)
+from trafficcore.spec.routes import (
+    AddressMatch,
+    Direction,
+    HeaderMatch,
+    Op,
+    QueryMatch,
+    RequestMatch,
+    Scope,
+    Service,
+    VirtualHost,
+)
+from trafficcore.spec.source import Source
+
+__all__ = [
+    "AddressMatch",
+    "BreakRule",
+    "Destination",
+    "Direction",
+    "Expression",
+    "HeaderMatch",
+    "LabelMatcher",
+    "Limit",
+    "LimitOverride",
+    "LocalityLb",
+    "Op",
+    "OutlierDetection",
+    "Policy",
+    "QueryMatch",
+    "QuotaRule",
+    "QuotaSelector",
+    "RateLimitRule",
+    "RequestMatch",
+    "Requirement",
+    "RequirementOp",
+    "Response",
+    "Scope",
+    "Service",
+    "Source",
+    "TrafficPolicy",
+    "VirtualHost",
+    "Workload",
+    "WorkloadParameters",
+]

@@ -1,0 +1,45 @@
+"""Where calls go: what a DestinationRule becomes."""
+
+import attrs
+
+from trafficcore.spec.outliers import OutlierDetection
+from trafficcore.spec.source import Source
+
+__all__ = ["Destination", "LocalityLb", "TrafficPolicy"]
+
+
+@attrs.frozen(kw_only=True)
+class LocalityLb:
+    """Istio's `localityLbSetting`, localities as `region/zone/sub-zone` text.
+
+    `distribute` and `failover` pairs keep the order they were written in.
+    """
+
+    enabled: bool = True
+    distribute: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
+    failover: tuple[tuple[str, str], ...] = ()
+    failover_priority: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class TrafficPolicy:
+    """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged."""
+
+    outlier: OutlierDetection | None = None
+    locality: LocalityLb | None = None
+    simple: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Destination:
+    """One DestinationRule: `host` is a full name or a wildcard, `policy` the top-level one.
+
+    `ports` holds what `portLevelSettings` puts in the place of `policy` for a port.
+    """
+
+    source: Source
+    host: str
+    namespace: str
+    labels: tuple[tuple[str, str], ...] = ()
+    policy: TrafficPolicy = TrafficPolicy()
+    ports: tuple[tuple[int, TrafficPolicy], ...] = ()
