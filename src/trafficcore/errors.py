@@ -28,7 +28,7 @@ class ManifestError(ConfigError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-class Rejected(TrafficError):
+class Rejected(TrafficError):  # noqa: N818  # a verdict, and the name people catch
     """A call was refused by policy, raised only where a refusal cannot be returned as a value.
 
     `reason` is a `trafficcore.Reason`, `retry_after` the seconds until it is worth coming back

@@ -24,6 +24,8 @@ FREE: Final[bool] = (
     sys.implementation.name == "cpython" and getattr(sys, "_is_gil_enabled", lambda: True)()
 )
 
+#: One locked class for each class, however often it is asked for.
+_locked: dict[type, type] = {}
 _locks: "weakref.WeakSet[Any]" = weakref.WeakSet()
 _after_fork: "weakref.WeakSet[Any]" = weakref.WeakSet()
 
@@ -53,36 +55,44 @@ def locked(cls: T) -> T:
 
     members: dict[str, Any] = {name: hold(getattr(cls, name)) for name in cls.ATOMIC}  # type: ignore[attr-defined]
     members |= {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
-    return type(cls)(cls.__name__, (cls,), members)  # type: ignore[return-value]
+    if cls in _locked:
+        return _locked[cls]  # type: ignore[return-value]
+    made = _locked[cls] = type(cls)(cls.__name__, (cls,), members)
+    return made  # type: ignore[return-value]
 
 
-def guarded(cls: T) -> T:
-    """Decorate a class with `ATOMIC` methods: as it is under the GIL, `locked` elsewhere."""
-    return cls if FREE else locked(cls)
+def guarded(cls: T, force: bool | None = None) -> T:
+    """Decorate a class with `ATOMIC` methods: as it is under the GIL, `locked` elsewhere.
+
+    `force` True or False makes the choice by hand.
+    """
+    return locked(cls) if (not FREE if force is None else force) else cls
 
 
-#: How long a fork waits for threads inside a lock, in all; past that it goes on without them.
+#: How long a fork waits for a thread inside a lock; past that it goes on without it.
 _PATIENCE: Final = 0.5
-_held: list[Any] = []
+_forking = threading.local()
 
 
 def _before_fork() -> None:
     """Take what locks can be had, so that the child sees no machine in mid-change."""
-    patience = _PATIENCE
+    patience: float = _PATIENCE
+    _forking.held = held = []
     for lock in list(_locks):
         if lock.acquire(timeout=patience):
-            _held.append(lock)
+            held.append(lock)
         else:
             patience = 0
 
 
 def _in_parent() -> None:
-    while _held:
-        _held.pop().release()
+    for lock in _forking.held:
+        lock.release()
+    _forking.held = []
 
 
 def _in_child() -> None:
-    _held.clear()
+    _forking.held = []
     for lock in list(_locks):
         lock._at_fork_reinit()  # noqa: SLF001  # as the standard library does for its own locks
     for owner in list(_after_fork):
@@ -90,6 +100,4 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child
-    )
+    os.register_at_fork(before=_before_fork, after_in_parent=_in_parent, after_in_child=_in_child)

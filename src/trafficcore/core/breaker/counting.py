@@ -1,0 +1,198 @@
+"""What a breaker counts while it admits everybody, and when it looks at its rules.
+
+Law     Results of the present sub-window are counted in plain slots, without a lock. A turn moves
+        them into the window; an evaluation copies them, decides on the copies, and acts only if
+        they have not moved since, else it begins again. Rules are looked at when a count reaches
+        its edge, after each turn, and at each result of a window that needs their order.
+State   `_c` good results, `_e` errors, `_s` slow ones, `_se` those that are both, `_g` errors at
+        the gateway, `_d` their time, `_run` errors in a row. Each result raises at least one of
+        the first three: if they are what they were, nothing has been counted.
+Cost    an evaluation: one pass over the rules, whatever the window and the traffic.
+Source  the reference's rules R9 to R14; the machine's order of stores is argued at each place.
+
+All methods here run under the breaker's lock; `breaker.py` holds what runs without.
+"""
+
+import math
+from typing import Any, Final
+
+from trafficcore.core.breaker.counts import Tally
+from trafficcore.core.breaker.rules import NEVER, Judge
+from trafficcore.core.breaker.settings import Settings
+from trafficcore.core.breaker.window import AnyWindow, make_window
+
+__all__ = ["Counting"]
+
+_EVER: Final = math.inf
+
+
+class Counting:
+    """The counters and the window of a breaker; its states are built upon them."""
+
+    __slots__ = (
+        "__weakref__",
+        "_any",
+        "_c",
+        "_d",
+        "_e",
+        "_error_edge",
+        "_g",
+        "_good_edge",
+        "_good_until",
+        "_judge",
+        "_lock",
+        "_run",
+        "_s",
+        "_se",
+        "_slow_edge",
+        "_until",
+        "_window",
+        "dropped",
+        "exceeded",
+        "live",
+        "now",
+        "settings",
+        "slow_after",
+    )
+
+    _window: AnyWindow
+    exceeded: set[int]
+
+    def __init__(self, settings: Settings, now: float, lock: Any) -> None:
+        self._lock = lock
+        #: The latest time told; if the clock goes back, it stays.
+        self.now = now
+        #: The era while everybody is admitted, else 0.
+        self.live = 0
+        #: Results whose bucket had left the window before they came.
+        self.dropped = 0
+        self._adopt(settings, now)
+        self._begin(now, idle=False)
+
+    def _adopt(self, settings: Settings, now: float) -> None:
+        """Take new settings; counting begins anew with `_begin`."""
+        self.settings = settings
+        self._tune(settings)
+        self._window = make_window(settings.window, now)
+
+    def _tune(self, settings: Settings) -> None:
+        """Take what may change without a new window."""
+        self.settings = settings
+        #: Above this a call is slow.
+        self.slow_after = _EVER if settings.slow_after is None else settings.slow_after
+        self._any = settings.evaluate_on == "any"
+        self._judge = Judge(settings)
+
+    def _begin(self, now: float, *, idle: bool) -> None:
+        """Start from nothing. Nobody counts meanwhile: `live` is 0. `idle`: count for nothing."""
+        self._window.clear(now)
+        self._c = self._e = self._s = self._se = self._g = self._run = 0
+        self._d: float = 0
+        self._good_edge = self._error_edge = self._slow_edge = NEVER
+        self.exceeded = set()
+        self._until = self._good_until = _EVER
+        if not idle:
+            self._until = self._window.until
+            self._good_until = self._window.good_until
+            self._weigh(now, decide=False)
+
+    def _harvest(self) -> Tally:
+        """Take what has been counted; until the edges are set again, whoever counts also looks."""
+        c = self._c
+        e = self._e
+        s = self._s
+        se = self._se
+        g = self._g
+        d = self._d
+        self._c = self._e = self._s = self._se = self._g = 0
+        self._d = 0
+        self._good_edge = self._error_edge = self._slow_edge = 0
+        return (c + e + s - se, e, s, se, g, d)
+
+    def _turn(self, now: float) -> None:
+        """Move the counters into the window and the window to `now`."""
+        window = self._window
+        window.turn(now, self._harvest())
+        # Whoever counts between the two lines counts for the new sub-window, by a clock held.
+        self._until = window.until
+        self._good_until = window.good_until
+
+    def _read(self, now: float) -> Tally:
+        """Return what counts at `now`."""
+        if self._window.direct:
+            return self._weigh(now, decide=False)[1]
+        c = self._c
+        e = self._e
+        s = self._s
+        se = self._se
+        g = self._g
+        d = self._d
+        return self._window.read(now, (c + e + s - se, e, s, se, g, d))
+
+    def _count(self, now: float, kind: int, one: Tally, start: float) -> bool:
+        """Count a result under the lock; False: it came too late for its bucket."""
+        window = self._window
+        if now >= window.until:
+            self._turn(now)
+        if window.direct:
+            if not window.add(one, start):
+                self.dropped += 1
+                return False
+        else:
+            self._e += one[1]
+            self._s += one[2]
+            self._se += one[3]
+            self._g += one[4]
+            self._d += one[5]
+            if not kind:
+                self._c += 1
+        self._run = self._run + 1 if kind & 1 else 0
+        return True
+
+    def _weigh(self, now: float, *, decide: bool, shut: bool = True) -> tuple[int, Tally]:
+        """Look at the rules; return the first that holds (else -1) and what they were shown.
+
+        When one holds the gate is shut in the same step (unless not `shut`), so that nothing is
+        counted past what was shown; else the edges are set for what has been counted.
+        """
+        window, judge, exceeded = self._window, self._judge, self.exceeded
+        while True:
+            if window.direct:
+                self._turn(now)
+            c = self._c
+            e = self._e
+            s = self._s
+            se = self._se
+            g = self._g
+            d = self._d
+            run = self._run
+            if c and window.direct:
+                continue  # counted since the turn: its place is after what the window holds
+            tally = window.read(now, (c + e + s - se, e, s, se, g, d))
+            hit = judge.first(tally, run, skip=exceeded) if decide else -1
+            if hit >= 0:
+                if not shut or self._shut(c, e, s):
+                    return hit, tally
+            elif self._set_edges(c, e, s, *judge.edges(tally, run, exceeded)):
+                return -1, tally
+
+    def _shut(self, c: int, e: int, s: int) -> bool:
+        """Admit and count no more without the lock, if nothing was counted since."""
+        if self._c == c and self._e == e and self._s == s:
+            self.live = 0
+            return True
+        return False
+
+    def _set_edges(self, c: int, e: int, s: int, good: int, error: int, slow: int) -> bool:
+        """Set at which counts to look next, if nothing was counted since."""
+        if not self._any:
+            good = NEVER
+        good += c
+        error += e
+        slow += s
+        if self._c == c and self._e == e and self._s == s:
+            self._good_edge = good
+            self._error_edge = error
+            self._slow_edge = slow
+            return True
+        return False

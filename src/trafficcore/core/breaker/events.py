@@ -1,0 +1,37 @@
+"""What a breaker tells its owner: a change of state, or a rule that would have changed it."""
+
+import attrs
+
+from trafficcore.core.breaker.counts import Counts
+from trafficcore.core.breaker.settings import Rule
+from trafficcore.core.breaker.states import State
+
+__all__ = ["Change", "Exceeded"]
+
+
+@attrs.frozen
+class Change:
+    """One state became another: why, with which counts, since when and until when.
+
+    `at` is when it came about, which may lie before it was noticed; `counts` what the state that
+    ended showed; `era` that of the new state; `until` when an open one ends, else None.
+    """
+
+    from_: State
+    to: State
+    reason: str
+    era: int
+    counts: Counts
+    at: float
+    until: float | None
+
+
+@attrs.frozen
+class Exceeded:
+    """A rule holds for the first time since metrics_only was entered."""
+
+    index: int
+    rule: Rule
+    era: int
+    counts: Counts
+    at: float

@@ -1,0 +1,313 @@
+"""Self-clocked fair queueing (Golestani 1994), or start-time fair queueing (Goyal et al. 1996).
+
+Law    each lane (a FIFO of one flow, or of one fairness key of it) has a clock S; V is the virtual
+       time. A lane that gets somebody to wait sets S = max(S, V). Its head's finish tag is
+       S + n cost / weight, n the lanes of its flow in which somebody waits (1 without keys). The
+       smallest tag leaves first, the earlier arrival on a tie; then S = V = that tag. By start
+       tags the smallest S leaves, V becomes that S, and S its finish tag. While lanes i and j
+       both have somebody waiting, |W_i / w_i - W_j / w_j| <= l_i / w_i + l_j / w_j (W served,
+       w weight, l largest cost). Who leaves unserved moves no clock. When nobody waits, the busy
+       period is over: all clocks start again at 0.
+State  a FIFO a lane; one heap of the lanes' heads, replaced entries left in it as dead ones.
+Cost   push + pop O(log lanes), whatever waits behind the heads; cancel marks, O(1) behind a head.
+Twin   tests/model/fair.py
+Source reference: Golestani, INFOCOM 1994; Goyal, Vin, Cheng, SIGCOMM 1996.
+"""
+
+from collections.abc import Hashable
+from heapq import heapify, heappop, heappush, heapreplace
+from typing import Any, Final
+
+from trafficcore.core.fair import views
+from trafficcore.core.fair.invariants import check
+from trafficcore.core.fair.lanes import Entry, Home, Lane
+from trafficcore.errors import ConfigError
+
+__all__ = ["FairQueue"]
+
+#: Lanes in which nobody waits are remembered up to this many: a flow's name is a caller's choice.
+_IDLE: Final = 4096
+#: Dead entries are tolerated up to this many above the live ones.
+_SLACK: Final = 64
+
+
+class FairQueue:
+    """Who goes next, by weight. Not safe by itself: its owner holds a lock around every call.
+
+    `waiting` and `backlog` are how many wait and the cost they wait for; read them at will.
+    """
+
+    __slots__ = (
+        "_heap",
+        "_homes",
+        "_lanes",
+        "_make",
+        "_period",
+        "_room",
+        "_seq",
+        "_size",
+        "_start",
+        "_virtual",
+        "backlog",
+        "waiting",
+    )
+
+    def __init__(self, *, tags: str = "finish", entry: type[Entry] = Entry) -> None:
+        if tags not in ("finish", "start"):
+            raise ConfigError(f"tags must be 'finish' or 'start', not {tags!r}")
+        self._start = tags == "start"
+        self._make = entry
+        self._lanes: dict[Hashable, Lane] = {}
+        self._homes: dict[Hashable, Home] = {}
+        #: How many lanes there are, and how many there may be before the idle ones are dropped.
+        self._size = 0
+        self._room = _IDLE
+        self._heap: list[Any] = []
+        self._seq = 0
+        self._period = 0
+        self._virtual: Any = 0
+        self.waiting = 0
+        self.backlog: Any = 0
+
+    def push(
+        self,
+        flow: Hashable,
+        cost: float = 1,
+        weight: float = 1,
+        item: Any = None,
+        key: Hashable = None,
+    ) -> Any:
+        """Append to the lane of `flow` (and fairness `key`); return the entry. `weight` > 0."""
+        lane = self._lanes.get(flow) if key is None else self._keyed(flow, key)
+        if lane is None:
+            lane = self._open(flow, key)
+        self._seq = seq = self._seq + 1
+        entry = self._make()
+        entry.lane = lane
+        entry.seq = seq
+        entry.cost = cost
+        entry.weight = weight
+        entry.share = share = cost / weight
+        entry.item = item
+        entry.period = self._period
+        entry.waiting = True
+        fifo = lane.fifo
+        if not fifo:
+            clock: Any = self._virtual
+            if lane.period == self._period:
+                if lane.clock > clock:
+                    clock = lane.clock
+            else:
+                lane.period = self._period
+            lane.clock = clock
+        fifo.append(entry)
+        lane.backlog += share
+        self.backlog += cost
+        self.waiting += 1
+        if entry is fifo[0]:
+            if lane.home is not None:
+                self._wake(lane)
+            else:
+                lane.top = top = (clock if self._start else clock + share, seq, lane)
+                heappush(self._heap, top)
+        return entry
+
+    def head(self) -> Any:
+        """Return the entry that is to go next, None where nobody waits."""
+        heap = self._heap
+        while heap:
+            top = heap[0]
+            lane = top[2]
+            if lane.top is top:
+                return lane.fifo[0]
+            heappop(heap)
+        return None
+
+    def pop(self) -> Any:
+        """Serve the entry that is to go next and return it; IndexError where nobody waits."""
+        heap = self._heap
+        top = heap[0]
+        lane = top[2]
+        while lane.top is not top:
+            heappop(heap)
+            top = heap[0]
+            lane = top[2]
+        entry = lane.fifo[0]
+        if lane.home is not None:
+            self.serve(entry)
+            return entry
+        fifo = lane.fifo
+        fifo.popleft()
+        entry.waiting = False
+        clock: Any = top[0]
+        if clock > self._virtual:
+            self._virtual = clock
+        if self._start:
+            clock += entry.share
+        lane.clock = clock
+        lane.backlog -= entry.share
+        if lane.dead:
+            lane.trim()
+        if fifo:
+            head = fifo[0]
+            lane.top = top = (clock if self._start else clock + head.share, head.seq, lane)
+            heapreplace(heap, top)
+        else:
+            lane.top = None
+            lane.backlog = 0
+            heappop(heap)
+        self.backlog -= entry.cost
+        self.waiting = waiting = self.waiting - 1
+        if not waiting:
+            self._rest()
+        return entry
+
+    def serve(self, entry: Any) -> None:
+        """Serve the head of a lane, be it its turn or not."""
+        lane: Lane = entry.lane
+        step = entry.share if lane.home is None else entry.share * lane.home.busy
+        start = lane.clock
+        lane.clock = start + step
+        tag = start if self._start else lane.clock
+        if tag > self._virtual:
+            self._virtual = tag
+        self._leave(entry)
+
+    def cancel(self, entry: Any) -> bool:
+        """Take an entry out at no charge; False: it does not wait any more."""
+        if not entry.waiting:
+            return False
+        self._leave(entry)
+        return True
+
+    def correct(self, entry: Any, difference: float) -> None:
+        """Add `difference` / weight to the clock of a served entry's lane, in its busy period."""
+        lane: Lane = entry.lane
+        if entry.period != self._period:
+            return
+        lane.clock += difference / entry.weight
+        if lane.fifo:
+            self._wake(lane, again=True)
+
+    def newest_of_heaviest(self) -> Any:
+        """Return the newest entry of the flow that waits for most, by weight; O(lanes)."""
+        return views.newest_of_heaviest(self._busy())
+
+    def ahead(self, entry: Any) -> tuple[int, Any]:
+        """Return how many go before `entry`, and their cost, if nobody comes or leaves; O(waiting).
+
+        With fairness keys it is an estimate: a flow's keys are counted as they are now.
+        """
+        return views.ahead(entry, self._busy(), start=self._start)
+
+    def flows(self) -> dict[Hashable, tuple[int, Any]]:
+        """Return how many wait in each flow, and the cost they wait for; O(waiting)."""
+        return views.flows(self._busy())
+
+    def clear(self) -> list[Any]:
+        """Take everybody out and return them in the order of their arrival."""
+        lanes = [lane for lanes in self._busy() for lane in lanes]
+        entries = [entry for lane in lanes for entry in lane.fifo if entry.waiting]
+        for entry in entries:
+            self.cancel(entry)
+        return sorted(entries, key=lambda entry: entry.seq)
+
+    def _leave(self, entry: Any) -> None:
+        """Take a waiting entry out; what its lane's clock says is settled before."""
+        lane: Lane = entry.lane
+        entry.waiting = False
+        lane.backlog -= entry.share
+        self.backlog -= entry.cost
+        self.waiting -= 1
+        if lane.fifo[0] is entry:
+            lane.dead += 1
+            lane.trim()
+            self._wake(lane, again=True)
+        else:
+            lane.bury()
+        if not self.waiting:
+            self._rest()
+
+    def _wake(self, lane: Lane, *, again: bool = False) -> None:
+        """Give a lane's new head, or none, its place in the heap; `again`: it had one before."""
+        top: Any = None
+        if lane.home is not None:
+            home = lane.home
+            before = home.first
+            home.note(lane, again=again, start=self._start)
+            home.first = first = home.best(start=self._start)
+            if before is not None:
+                before.top = None
+            if first is not None:
+                tag = first.tag(first.fifo[0].share * home.busy, start=self._start)
+                first.top = top = (tag, first.fifo[0].seq, first)
+        else:
+            lane.top = None
+            if lane.fifo:
+                head = lane.fifo[0]
+                lane.top = top = (lane.tag(head.share, start=self._start), head.seq, lane)
+        if top is not None:
+            heappush(self._heap, top)
+        heap = self._heap
+        if len(heap) > 2 * self.waiting + _SLACK:
+            heap[:] = [found for found in heap if found[2].top is found]
+            heapify(heap)
+
+    def _keyed(self, flow: Hashable, key: Hashable) -> Lane | None:
+        home = self._homes.get(flow)
+        return None if home is None else home.lanes.get(key)
+
+    def _open(self, flow: Hashable, key: Hashable) -> Lane:
+        """Return a new lane; the first fairness key of a flow makes it a home of lanes."""
+        if self._size >= self._room:
+            self._forget_idle()
+        self._size += 1
+        home = self._homes.get(flow)
+        lane = Lane(flow, home)
+        if key is None:
+            self._lanes[flow] = lane
+            if home is not None:
+                home.lanes[None] = lane
+            return lane
+        if home is None:
+            home = lane.home = self._homes[flow] = Home()
+            plain = self._lanes.get(flow)
+            if plain is not None:
+                home.adopt(plain, start=self._start)
+        home.lanes[key] = lane
+        return lane
+
+    def _forget_idle(self) -> None:
+        """Drop the lanes that nobody waits in and whose clock no longer matters."""
+        period, virtual = self._period, self._virtual
+
+        def matters(lane: Lane) -> bool:
+            return bool(lane.fifo) or (lane.period == period and lane.clock > virtual)
+
+        self._lanes = {flow: lane for flow, lane in self._lanes.items() if matters(lane)}
+        for flow, home in list(self._homes.items()):
+            home.lanes = {key: lane for key, lane in home.lanes.items() if matters(lane)}
+            if not home.lanes:
+                del self._homes[flow]
+        keyed = sum(len(home.lanes) for home in self._homes.values())
+        self._size = keyed + sum(lane.home is None for lane in self._lanes.values())
+        self._room = max(_IDLE, 2 * self._size)
+
+    def _rest(self) -> None:
+        """End the busy period: clocks of an older period count as 0."""
+        self._heap.clear()
+        self._period += 1
+        self._virtual = 0
+        self.backlog = 0
+
+    def _busy(self) -> list[list[Lane]]:
+        """Return the lanes in which somebody waits, flow by flow."""
+        found = [
+            [lane for lane in home.lanes.values() if lane.fifo] for home in self._homes.values()
+        ]
+        found += [[lane] for lane in self._lanes.values() if lane.fifo and lane.home is None]
+        return [lanes for lanes in found if lanes]
+
+    def _check(self) -> None:
+        """Assert every invariant of the structure; for tests."""
+        check(self)

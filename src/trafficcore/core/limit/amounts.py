@@ -1,0 +1,48 @@
+"""Amounts a machine can work with, and times it can keep: checked and rounded in one place."""
+
+from collections.abc import Callable
+from math import inf, ulp
+from typing import Any, Literal
+
+from trafficcore.errors import ConfigError
+
+__all__ = ["checked", "refused_cost", "round_up"]
+
+
+def checked(name: str, value: Any) -> Any:
+    """Return `value` if it is a finite number from 0, else raise `ConfigError`."""
+    try:
+        good = 0 <= value < inf
+    except TypeError:
+        good = False
+    if not good:
+        raise ConfigError(f"{name} must be a finite number from 0, not {value!r}")
+    return value
+
+
+def refused_cost(cost: Any, capacity: float) -> Literal[False]:
+    """Answer for a cost that is not in `0 < cost <= capacity`.
+
+    More than the bucket holds is refused: it never can be granted. What is no amount at all (0,
+    negative, NaN, infinite, not a number) is the caller's mistake and raises `ConfigError`.
+    """
+    try:
+        good = capacity < cost < inf
+    except TypeError:
+        good = False
+    if not good:
+        raise ConfigError(f"cost must be a finite number above 0, not {cost!r}")
+    return False
+
+
+def round_up(due: float, granted: Callable[[float], bool]) -> float:
+    """Return the first time from `due` on, give or take its rounding, at which `granted` holds.
+
+    `due` is right but for the last bits of a float; on exact numbers it is right as it is.
+    """
+    if isinstance(due, float):
+        step = ulp(due)
+        while not granted(due):
+            due += step
+            step *= 2
+    return due

@@ -1,0 +1,62 @@
+"""Which bucket: one protocol, two machines, and the rule that chooses."""
+
+from contextlib import AbstractContextManager
+from typing import Any, Final, Protocol
+
+from trafficcore.core.limit.gcra import Gcra
+from trafficcore.core.limit.token_bucket import TokenBucket
+from trafficcore.core.nolock import NO_LOCK
+
+__all__ = ["FASTEST_GCRA", "Bucket", "bucket", "suits_gcra"]
+
+#: Tokens a second up to which one float holds the law; above it `inc` nears a clock's last bit.
+FASTEST_GCRA: Final = 1_000_000
+
+
+class Bucket(Protocol):
+    """What `Gcra` and `TokenBucket` have in common."""
+
+    capacity: float
+    rate: float
+
+    def try_acquire(self, now: float, cost: float = 1) -> bool:
+        """Take `cost` tokens if they are there at `now`."""
+        ...
+
+    def refund(self, cost: float, now: float) -> None:
+        """Give `cost` tokens back, never above capacity."""
+        ...
+
+    def tokens_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`."""
+        ...
+
+    def earliest(self, now: float, cost: float = 1) -> float:
+        """Return the first time from `now` on at which `cost` is granted; `inf` if never."""
+        ...
+
+    def snapshot(self, now: float) -> dict[str, float]:
+        """Return the level at `now` and the settings."""
+        ...
+
+
+def suits_gcra(rate: float) -> bool:
+    """Say whether the law at this rate may be kept in one float."""
+    return 0 < rate <= FASTEST_GCRA
+
+
+def bucket(
+    capacity: float,
+    rate: float,
+    *,
+    lock: AbstractContextManager[Any] = NO_LOCK,
+    kinds: tuple[type[Gcra], type[TokenBucket]] = (Gcra, TokenBucket),
+) -> Bucket:
+    """Return a full bucket of the cheaper kind that is right at this rate.
+
+    `kinds` lets an owner hand in the two classes as `guard.guarded` made them.
+    """
+    gcra, token_bucket = kinds
+    if suits_gcra(rate):
+        return gcra(capacity, rate, lock=lock)
+    return token_bucket(capacity, rate, lock=lock)

@@ -1,0 +1,243 @@
+"""`Cluster`: one upstream service: its endpoints, who is ejected, who takes the next call.
+
+State  a picker, swapped in one store; the lock is for changes of health and of membership alone.
+Cost   a pick is the picker's, an outcome the tally's; a change rebuilds the picker, O(endpoints).
+"""
+
+from collections.abc import Callable
+from math import inf
+from typing import Any
+
+import attrs
+
+from trafficcore.core.balance import Endpoint, Picker, build_picker
+from trafficcore.core.outlier import Ejected, Ejector, Settings, Tally
+from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
+from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.istio_locality import Assignment
+from trafficcore.engine.rule import Rule
+from trafficcore.outcome import Outcome
+from trafficcore.spec import Source
+
+__all__ = ["Cluster", "Membership"]
+
+SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
+_NOWHERE = Source(file="", line=0, kind="endpoints", namespace="", name="")
+
+
+@attrs.frozen(kw_only=True)
+class Membership:
+    """What a cluster is to be: its rule, its endpoints, who goes first, and when one is ejected.
+
+    `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
+    """
+
+    rule: Rule | None
+    endpoints: tuple[tuple[str, str, int], ...]
+    outlier: Settings | None
+    panic_threshold: int
+    assign: Callable[[list[Endpoint]], Assignment]
+
+
+class Cluster:
+    """One upstream. `picker` chooses by policy, `everyone` takes all endpoints in turn."""
+
+    __slots__ = (
+        "_ejector",
+        "_endpoints",
+        "_lock",
+        "_locked",
+        "_next",
+        "_seen",
+        "_taking",
+        "_tell",
+        "_weights",
+        "everyone",
+        "membership",
+        "name",
+        "next_sweep",
+        "picker",
+        "why",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        membership: Membership,
+        tell: Callable[[Event], None],
+        *,
+        locked: bool | None = None,
+    ) -> None:
+        self.name = name
+        self.membership = membership
+        self._tell = tell
+        self._locked = locked
+        self._lock = new_lock()
+        self._endpoints: dict[str, Endpoint] = {}
+        self._ejector: Ejector | None = None
+        self._taking: list[Endpoint] = []
+        self._weights: Any = None
+        self.why = ""
+        self._seen = -1
+        self.picker: Picker = build_picker([])
+        self.everyone: Picker = self.picker
+        self.renew(membership)
+
+    @property
+    def rule(self) -> Rule | None:
+        """The DestinationRule that decides here."""
+        return self.membership.rule
+
+    def renew(self, membership: Membership) -> None:
+        """Take on new endpoints and settings at the next look; those that stay keep their state."""
+        with self._lock:
+            self._next: Membership | None = membership
+            self.membership = membership
+            self.next_sweep: float = -inf
+
+    def sweep(self, now: float) -> None:
+        """Carry out what time alone decides, each as of its own deadline. *Guarded*."""
+        with self._lock:
+            if self._next is not None:
+                self._settle_in(self._next, now)
+                self._next = None
+            ejector = self._ejector
+            if ejector is not None:
+                ejector.sweep(now)
+            self.next_sweep = inf if ejector is None else ejector.next_sweep
+            self._rebuild()
+        self._pass_on()
+
+    def settle(self, endpoint: Endpoint, outcome: Outcome, now: float, status: int) -> None:
+        """Note how a call to an endpoint ended; *atomic* but for a threshold that is met."""
+        endpoint.active -= 1
+        ejector, tally = self._ejector, endpoint.tally
+        if ejector is None or tally is None:
+            return
+        if outcome is SUCCESS:
+            if now >= self.next_sweep:
+                self.sweep(now)
+            tally.good()
+        elif outcome is FAILURE:
+            if now >= self.next_sweep:
+                self.sweep(now)
+            # what failed without an answer counts as Envoy counts it, at the least as a 500
+            ejector.record(tally, now, status if status >= 500 else 500)
+            if ejector.version != self._seen:
+                with self._lock:
+                    self._rebuild()
+                self._pass_on()
+
+    def give_back(self, endpoint: Endpoint) -> None:
+        """Forget a call that was never made."""
+        endpoint.active -= 1
+
+    def next_return(self) -> float | None:
+        """Return when an ejected endpoint may come back at the earliest, None if nobody is out."""
+        times = [
+            endpoint.tally.ejection.until
+            for endpoint in list(self._endpoints.values())
+            if endpoint.tally is not None and endpoint.tally.ejected
+        ]
+        return min((until for until in times if until is not None), default=None)
+
+    def _settle_in(self, membership: Membership, now: float) -> None:
+        """Bring endpoints and ejector in line with a membership; called under the lock."""
+        old, self._endpoints = self._endpoints, {}
+        before, settings = self._ejector, membership.outlier
+        if settings is None:
+            self._ejector = None
+        elif before is None:
+            self._ejector = Ejector(settings, lock=new_lock(), tally=guarded(Tally, self._locked))
+        else:
+            before.update(settings, now)
+        ejector = self._ejector
+        for address, locality, weight in membership.endpoints:
+            known = old.pop(address, None)
+            endpoint = known or Endpoint(address, locality, weight)
+            endpoint.locality, endpoint.weight = locality, weight
+            if ejector is None:
+                endpoint.tally = None
+            elif endpoint.tally is None:
+                endpoint.tally = ejector.add(endpoint, now)
+            self._endpoints[address] = endpoint
+        for gone in old.values():
+            if before is not None and gone.tally is not None:
+                before.remove(gone.tally, now)
+        endpoints = list(self._endpoints.values())
+        assignment = membership.assign(endpoints)
+        self._weights = assignment.weights
+        self.why = assignment.why
+        self._taking = []
+        for endpoint, priority in zip(endpoints, assignment.priorities, strict=True):
+            if priority is not None:
+                endpoint.priority = priority
+                self._taking.append(endpoint)
+        self.everyone = build_picker([Endpoint(e.address, e.locality, e.weight) for e in endpoints])
+        self._seen = -1
+
+    def _rebuild(self) -> None:
+        """Make the picker anew if who is out has changed; called under the lock."""
+        ejector = self._ejector
+        version = 0 if ejector is None else ejector.version
+        if version == self._seen:
+            return
+        self._seen = version
+        for endpoint in self._endpoints.values():
+            endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
+        self.picker = build_picker(
+            self._taking,
+            panic_threshold=self.membership.panic_threshold,
+            locality_weights=self._weights,
+            previous=self.picker,
+            lock=self._lock,
+            guarded=lambda cls: guarded(cls, self._locked),
+        )
+
+    def _pass_on(self) -> None:
+        ejector = self._ejector
+        if ejector is None or not ejector.changes:
+            return
+        source = _NOWHERE if self.rule is None else self.rule.source
+        for change in ejector.take_changes():
+            address = change.key.address
+            if isinstance(change, Ejected):
+                self._tell(
+                    EndpointEjected(
+                        change.at,
+                        source,
+                        self.name,
+                        address,
+                        change.kind.value,
+                        change.enforced,
+                        change.until,
+                        change.num_ejections,
+                        change.count,
+                    )
+                )
+            else:
+                self._tell(EndpointReturned(change.at, source, self.name, address))
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return endpoints, who is out and until when, and where traffic goes, as plain data."""
+        if self._next is not None:
+            self.sweep(now)
+        layout = self.picker.layout
+        shares = {} if layout is None else layout.shares()
+        return {
+            "name": self.name,
+            "locality": self.why,
+            "rule": None if self.rule is None else str(self.rule.source),
+            "endpoints": [
+                {
+                    "address": endpoint.address,
+                    "locality": endpoint.locality,
+                    "priority": endpoint.priority,
+                    "active": endpoint.active,
+                    "ejected": not endpoint.healthy,
+                    "share": float(shares.get(endpoint, 0)),
+                }
+                for endpoint in self._endpoints.values()
+            ],
+            "outlier": None if self._ejector is None else self._ejector.snapshot(now),
+        }

@@ -1,0 +1,152 @@
+"""Endpoints and DestinationRules to clusters: which rule decides for which service."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from trafficcore.core.balance import Endpoint
+from trafficcore.engine.cluster import Cluster, Membership
+from trafficcore.engine.identity import Identity, host_matches, strip_port
+from trafficcore.engine.istio_locality import Assignment, assign
+from trafficcore.engine.istio_outlier import envoy_settings
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.stock import Stock
+from trafficcore.errors import ConfigError
+from trafficcore.spec import Destination, LocalityLb, TrafficPolicy
+
+if TYPE_CHECKING:
+    from trafficcore.engine.compile import Build
+
+__all__ = ["ClusterSet", "compile_clusters"]
+
+
+@attrs.frozen
+class ClusterSet:
+    """The clusters by the names that requests may call them by."""
+
+    all: tuple[Cluster, ...]
+    _by_name: Mapping[str, Cluster]
+    _identity: Identity
+
+    def find(self, host: str) -> Cluster | None:
+        """Return the cluster that a bare, lower-case host means, if it is one."""
+        for name in sorted(self._identity.names(host)):
+            if name in self._by_name:
+                return self._by_name[name]
+        return None
+
+
+def compile_clusters(
+    destinations: Sequence[Destination], build: "Build", stock: Stock, rules: list[Rule]
+) -> ClusterSet:
+    """Make a cluster of each service with endpoints, under the rule most specific for it."""
+    identity = build.identity
+    parsed = {key: _endpoints(key, value) for key, value in build.endpoints.items()}
+    deciding: dict[int, list[str]] = {}
+    chosen: dict[str, Destination | None] = {}
+    for key in parsed:
+        chosen[key] = best = _deciding(destinations, strip_port(key), identity)
+        if best is not None:
+            deciding.setdefault(id(best), []).append(key)
+    made: dict[int, Rule] = {}
+    for spec in destinations:
+        rule = _rule(spec, identity, deciding.get(id(spec), []), stock)
+        made[id(spec)] = rule
+        rules.append(rule)
+    clusters: dict[str, Cluster] = {}
+    for key, endpoints in parsed.items():
+        spec_of = chosen[key]
+        rule_of = None if spec_of is None else made[id(spec_of)]
+        policy = TrafficPolicy() if spec_of is None else _policy(spec_of, key)
+        name = strip_port(key)
+        membership = _membership(policy, rule_of, endpoints, identity)
+        clusters[name] = stock.take(
+            ("cluster", key),
+            partial(Cluster, name, membership, build.tell, locked=build.locked),
+            methodcaller("renew", membership),
+        )
+    return ClusterSet(tuple(clusters.values()), clusters, identity)
+
+
+def _deciding(
+    destinations: Iterable[Destination], name: str, identity: Identity
+) -> Destination | None:
+    """Return the rule that decides: the client's namespace, the service's, the root; then by host."""
+    parts = name.split(".")
+    spaces = (identity.namespace, parts[1] if len(parts) > 1 else "", identity.root_namespace)
+
+    def order(spec: Destination) -> tuple[int, int, int]:
+        where = spaces.index(spec.namespace) if spec.namespace in spaces else len(spaces)
+        return where, spec.host.startswith("*"), -len(spec.host)
+
+    fitting = [
+        spec
+        for spec in destinations
+        if host_matches(spec.host, name) and not _excluded(spec, identity)
+    ]
+    return min(fitting, key=order, default=None)
+
+
+def _excluded(spec: Destination, identity: Identity) -> str:
+    """Return why a rule is not for this process; only one with a selector ever is not."""
+    return identity.selects(spec.namespace, spec.labels) if spec.labels else ""
+
+
+def _rule(spec: Destination, identity: Identity, keys: Sequence[str], stock: Stock) -> Rule:
+    why_not = _excluded(spec, identity)
+    if not keys:
+        why_not = why_not or f"no endpoints of {spec.host} are given, or another rule decides"
+    about = f"outbound {', '.join(keys) or spec.host}"
+
+    def renew(rule: Rule) -> None:
+        rule.source, rule.about, rule.why_not = spec.source, about, why_not
+
+    key = ("rule", "destination", spec.host, spec.namespace, spec.labels)
+    return stock.take(key, lambda: Rule(spec.source, about, why_not), renew)
+
+
+def _policy(spec: Destination, key: str) -> TrafficPolicy:
+    """Return the policy for a service, or for the port its name gives."""
+    port = key[len(strip_port(key)) :].lstrip(":")
+    return dict(spec.ports).get(int(port), spec.policy) if port.isdigit() else spec.policy
+
+
+def _membership(
+    policy: TrafficPolicy,
+    rule: Rule | None,
+    endpoints: tuple[tuple[str, str, int], ...],
+    identity: Identity,
+) -> Membership:
+    settings, panic = (None, 0) if policy.outlier is None else envoy_settings(policy.outlier)
+
+    def place(members: list[Endpoint]) -> Assignment:
+        return assign(
+            members,
+            identity.locality,
+            identity.labels,
+            outlier=policy.outlier is not None,
+            # a mesh has locality on unless it is told otherwise: outlier detection is enough
+            setting=LocalityLb() if policy.locality is None else policy.locality,
+        )
+
+    return Membership(
+        rule=rule, endpoints=endpoints, outlier=settings, panic_threshold=panic, assign=place
+    )
+
+
+def _endpoints(name: str, given: Iterable[Any]) -> tuple[tuple[str, str, int], ...]:
+    """Read `endpoints=`: addresses, `(address, locality)` or `(address, locality, weight)`."""
+    found: dict[str, tuple[str, str, int]] = {}
+    for entry in given:
+        parts = (entry,) if isinstance(entry, str) else tuple(entry)
+        if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) for part in parts[:2]):
+            raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
+        address, locality, weight = (*parts, *("", 1)[len(parts) - 1 :])
+        Endpoint(address, locality, weight)  # says what is wrong with it, if anything is
+        if address in found:
+            raise ConfigError(f"endpoint {address!r} of {name} is given twice")
+        found[address] = (address, locality, weight)
+    return tuple(found.values())

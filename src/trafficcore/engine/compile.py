@@ -1,0 +1,231 @@
+"""Policies to machines: the one file where the words of the manifests meet those of the core.
+
+Nothing that is running changes before everything is built: a set with any fault changes nothing.
+"""
+
+from collections.abc import Hashable, Iterable
+from fractions import Fraction
+from typing import Any
+
+import attrs
+
+from trafficcore.core.breaker import Breaker, Open, Settings, Time
+from trafficcore.core.breaker import Rule as TripRule
+from trafficcore.core.fair import QuotaQueue, TokenBucket
+from trafficcore.core.limit import bucket
+from trafficcore.engine.clusters import compile_clusters
+from trafficcore.engine.entries import BreakEntry, LimitEntry, QuotaEntry
+from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.identity import Identity
+from trafficcore.engine.route import Entry, Routes
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.stages import BreakStage, LimitStage, Tell
+from trafficcore.engine.stock import Stock
+from trafficcore.engine.table import Table
+from trafficcore.spec import (
+    BreakRule,
+    Direction,
+    Limit,
+    Policy,
+    QuotaRule,
+    QuotaSelector,
+    RateLimitRule,
+    Scope,
+    Source,
+)
+
+__all__ = ["Build", "compile_policy"]
+
+_POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
+
+
+@attrs.frozen(kw_only=True)
+class Build:
+    """What a table is built with, apart from the policies: the same over reloads, or new."""
+
+    identity: Identity
+    endpoints: Any
+    tell: Tell
+    max_waiting: int
+    locked: bool | None = None
+
+    def machine(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
+        """Make a machine that is exact here: free of locks, or the locked class without a GIL."""
+        return guarded(cls, self.locked)(*args, **kwargs, lock=new_lock())
+
+
+def compile_policy(policy: Policy, build: Build, previous: Table | None = None) -> Table:
+    """Return a new table with what `previous` can hand over; raises `ConfigError`, or succeeds."""
+    compiler = _Compiler(policy, build, Stock(previous.stock if previous is not None else None))
+    return compiler.table()
+
+
+class _Compiler:
+    """One compilation: gathers rules, stages and entries in the order of the policies."""
+
+    def __init__(self, policy: Policy, build: Build, stock: Stock) -> None:
+        self._policy = policy
+        self._build = build
+        self._identity = build.identity
+        self._stock = stock
+        self._rules: list[Rule] = []
+        self._limits: list[LimitStage] = []
+        self._breaks: list[BreakStage] = []
+        self._quotas: list[QuotaStage] = []
+        self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
+        scoped = (*policy.limits, *policy.breakers)
+        self._known = frozenset(
+            rule.scope.vhost.name
+            for rule in scoped
+            if rule.scope.vhost is not None and rule.scope.vhost.name != "*"
+        ) | {name for name, _, _ in build.identity.hosts}
+
+    def table(self) -> Table:
+        for limit in self._policy.limits:
+            self._add_limit(limit)
+        for breaker in self._policy.breakers:
+            self._add_break(breaker)
+        for quota in self._policy.quotas:
+            self._add_quota(quota)
+        clusters = compile_clusters(
+            self._policy.destinations, self._build, self._stock, self._rules
+        )
+        return Table(
+            inbound=Routes(self._entries[Direction.INBOUND], lambda _: None),
+            outbound=Routes(self._entries[Direction.OUTBOUND], clusters.find),
+            rules=tuple(self._rules),
+            limits=tuple(self._limits),
+            breaks=tuple(self._breaks),
+            quotas=tuple(self._quotas),
+            clusters=clusters.all,
+            notices=self._policy.notices,
+            stock=self._stock,
+        )
+
+    def _rule(self, key: Hashable, source: Source, about: str, why_not: str) -> Rule:
+        def renew(rule: Rule) -> None:
+            rule.source, rule.about, rule.why_not = source, about, why_not
+
+        rule = self._stock.take(("rule", key), lambda: Rule(source, about, why_not), renew)
+        self._rules.append(rule)
+        return rule
+
+    def _excluded(self, scope: Scope) -> str:
+        if scope.vhost is not None and scope.vhost.route:
+            return f"route {scope.vhost.route!r} is not known: nothing declares route names"
+        return self._identity.excludes(scope)
+
+    def _add_limit(self, spec: RateLimitRule) -> None:
+        scope, limits = spec.scope, [override.limit for override in spec.overrides]
+        why_not = self._excluded(scope)
+        key = (
+            "limit",
+            scope,
+            *((limit.quota, limit.fill_interval) for limit in (spec.limit, *limits)),
+            tuple(override.match for override in spec.overrides),
+        )
+        rule = self._rule(key, spec.source, self._identity.about(scope), why_not)
+        if why_not:
+            return
+        stage, *own = (
+            self._limit_stage((key, index), rule, limit)
+            for index, limit in enumerate((spec.limit, *limits))
+        )
+        matches = [override.match for override in spec.overrides]
+        self._entries[scope.direction].append(
+            LimitEntry(
+                self._identity, scope, self._known, stage, list(zip(matches, own, strict=True))
+            )
+        )
+
+    def _limit_stage(self, key: Hashable, rule: Rule, limit: Limit) -> LimitStage:
+        def make() -> Any:
+            rate = limit.quota / limit.fill_interval
+            return bucket(limit.quota, rate, build=lambda cls: guarded(cls, self._build.locked))
+
+        stage = LimitStage(rule, self._stock.take(("bucket", key), make), limit)
+        self._limits.append(stage)
+        return stage
+
+    def _add_break(self, spec: BreakRule) -> None:
+        scope = spec.scope
+        why_not = self._excluded(scope) or ("" if spec.can_trip else "nothing can trip it")
+        settings = breaker_settings(spec) if spec.can_trip else None
+        key = ("break", scope, settings)
+        rule = self._rule(key, spec.source, self._identity.about(scope), why_not)
+        if why_not:
+            return
+        machine = self._stock.take(("breaker", key), lambda: self._build.machine(Breaker, settings))
+        stage = BreakStage(rule, machine, spec.response, self._build.tell)
+        self._breaks.append(stage)
+        self._entries[scope.direction].append(BreakEntry(self._identity, scope, self._known, stage))
+
+    def _add_quota(self, spec: QuotaRule) -> None:
+        sides = {side: _selectors(spec, side) for side in Direction}
+        own = [s.control_point for s in spec.selectors if s.control_point not in _POINTS]
+        why_not = self._identity.selects(spec.namespace, spec.labels)
+        if spec.gateway is not None and spec.gateway is not self._identity.gateway:
+            why_not = why_not or ("for gateways" if spec.gateway else "for workloads")
+        if not any(sides.values()):
+            why_not = why_not or f"control point {', '.join(own)} is the application's own"
+        key = ("quota", spec.namespace, spec.labels, spec.selectors, spec.direction, _bucket(spec))
+        rule = self._rule(key, spec.source, _about(spec, sides), why_not)
+        if why_not:
+            return
+        queue = self._stock.take(("queue", key), lambda: self._queue(spec))
+        stage = QuotaStage(rule, queue, spec.workloads, spec.default, spec.denied_status)
+        self._quotas.append(stage)
+        for side, selectors in sides.items():
+            if selectors:
+                self._entries[side].append(QuotaEntry(self._identity, selectors, stage))
+
+    def _queue(self, spec: QuotaRule) -> Any:
+        return self._build.machine(
+            QuotaQueue, TokenBucket(*_bucket(spec)), max_waiting=self._build.max_waiting
+        )
+
+
+def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
+    return (
+        spec.capacity, spec.fill_amount, spec.interval, spec.continuous_fill,
+        spec.delay_initial_fill,
+    )  # fmt: skip
+
+
+def _selectors(spec: QuotaRule, side: Direction) -> list[QuotaSelector]:
+    """Return the selectors that look at one direction; `apply_to_traffic` overrules them."""
+    return [
+        selector
+        for selector in spec.selectors
+        if (spec.direction or _POINTS.get(selector.control_point)) is side
+    ]
+
+
+def _about(spec: QuotaRule, sides: dict[Direction, list[QuotaSelector]]) -> str:
+    parts: Iterable[str] = (
+        f"{side.value} {selector.service or '*'}"
+        for side, selectors in sides.items()
+        for selector in selectors
+    )
+    return ", ".join(parts) or ", ".join(s.control_point for s in spec.selectors)
+
+
+def breaker_settings(spec: BreakRule) -> Settings:
+    """Say a breaker of the mesh in the core's words: ten sub-windows, no half-open (R26 to R28)."""
+    rules: list[TripRule] = []
+    if spec.slow_after is not None and spec.max_slow:
+        rules.append(TripRule("slow_count", spec.max_slow))
+    floor = max(1, spec.min_requests)
+    percents = {"error_rate": spec.error_percent, "gateway_error_rate": spec.gateway_error_percent}
+    for measure, percent in percents.items():
+        if percent:
+            # a Fraction, since 7 % of 100 is 7 and not 7.000000000000001
+            rules.append(TripRule(measure, Fraction(percent, 100), min_calls=floor))
+    return Settings(
+        window=Time(spec.window, buckets=10),
+        slow_after=spec.slow_after,
+        trip=tuple(rules),
+        open=Open(spec.open_for),
+        half_open=None,
+    )

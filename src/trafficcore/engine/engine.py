@@ -1,0 +1,305 @@
+"""`Engine`: the four policies composed, request by request, with time as an argument.
+
+Order  route and match, local rate limit, breaker, quota queue (the last of the refusals),
+       endpoint. What a late refusal took from earlier stages is given back, never above capacity
+       (Envoy keeps it). An open breaker refuses at once; its permit is taken when the request
+       leaves the queue, and *slow* is measured from there.
+State  one immutable table, swapped in one store; the machines, which outlive it; plain counters.
+Cost   `admit` + `settle` take no lock and read no clock while nobody waits and nothing trips.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import inf
+from typing import Any, ClassVar, Final, Self
+
+from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.events import (
+    Event,
+    Listener,
+    ModeChanged,
+    PolicyLoaded,
+    RuleRead,
+    Unmatched,
+)
+from trafficcore.engine.facts import Facts
+from trafficcore.engine.guard import after_fork, guarded, new_lock
+from trafficcore.engine.identity import Identity
+from trafficcore.engine.mode import ENFORCE, OFF, Mode, admit_off, admit_shadow
+from trafficcore.engine.plan import Plan, Side
+from trafficcore.engine.queueing import poll, schedule
+from trafficcore.engine.refuse import Refuser
+from trafficcore.engine.schedule import Class
+from trafficcore.engine.snapshot import snapshot
+from trafficcore.engine.table import Table
+from trafficcore.engine.verdict import Permit, Queued, Rejection
+from trafficcore.spec import Direction, Policy
+
+__all__ = ["Engine"]
+
+INBOUND = Direction.INBOUND
+#: Requests without any rule before somebody should be told that the Hosts may be undeclared.
+_UNMATCHED: Final = 1000
+
+
+class Engine:
+    """A data plane: `admit` each request, `settle` the permit it answers, `poll` the queues.
+
+    Make one by `Engine.load`; the constructor takes policies that are parsed already. `admit` and
+    `settle` are *atomic*; `poll`, `cancel` and `reload` are guarded by the machines they touch.
+    """
+
+    ATOMIC: ClassVar[tuple[str, ...]] = ("admit",)
+
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        identity: Identity | None = None,
+        endpoints: Mapping[str, Iterable[Any]] | None = None,
+        mode: Mode | str = ENFORCE,
+        listeners: Iterable[Listener] = (),
+        max_waiting: int = 10_000,
+        locked: bool | None = None,
+    ) -> None:
+        self._lock = new_lock()
+        self._listeners = tuple(listeners)
+        self.listener_errors = 0
+        self.refuse = Refuser(self.tell)
+        self._sides = (Side("inbound"), Side("outbound"))
+        self._inbound, self._outbound = self._sides
+        self.source: Callable[[], Policy] = lambda: policy
+        self._mode = Mode(mode)
+        self._admit_otherwise = _otherwise(self._mode)
+        self.reloads = 0
+        self._build = Build(
+            identity=identity or Identity(),
+            endpoints=dict(endpoints or {}),
+            tell=self.tell,
+            max_waiting=max_waiting,
+            locked=locked,
+        )
+        self._table = compile_policy(policy, self._build)
+        self._table.stock.commit()
+        self._queues = self._table.quotas
+        after_fork(self)
+        self._tell_loaded(self._table, reload=False)
+
+    @classmethod
+    def load(
+        cls,
+        source: Any,
+        *,
+        labels: Mapping[str, str] | None = None,
+        namespace: str = "default",
+        gateway: bool = False,
+        locality: str = "",
+        hosts: Mapping[str, Iterable[str]] | None = None,
+        endpoints: Mapping[str, Iterable[Any]] | None = None,
+        root_namespace: str = "istio-system",
+        mode: Mode | str | None = None,
+        listeners: Iterable[Listener] | None = None,
+        max_waiting: int = 10_000,
+    ) -> Self:
+        """Read manifests and make an engine of those that are for this process.
+
+        `source` is a file, a folder, YAML text or a list of them. `labels`, `namespace`, `gateway`
+        and `locality` (`region/zone/sub-zone`) say who this process is; `hosts` maps the virtual
+        hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
+        `(address, locality)` pairs. `mode` None: `TRAFFICCORE_MODE`, else `enforce`. `listeners`
+        None: transitions are logged under `trafficcore`. Raises `ManifestError` with every fault
+        of every document.
+        """
+        from trafficcore.live.loading import load_engine  # the one edge outward, on purpose
+
+        identity = Identity(
+            labels=dict(labels or {}),
+            namespace=namespace,
+            gateway=gateway,
+            locality=locality,
+            root_namespace=root_namespace,
+            hosts=hosts or {},
+        )
+        return load_engine(
+            cls,
+            source,
+            mode=mode,
+            listeners=listeners,
+            identity=identity,
+            endpoints=endpoints,
+            max_waiting=max_waiting,
+        )
+
+    def reload(
+        self,
+        source: Any = None,
+        *,
+        hosts: Mapping[str, Iterable[str]] | None = None,
+        endpoints: Mapping[str, Iterable[Any]] | None = None,
+    ) -> None:
+        """Put new policies in the place of the old ones, in one step; None: the same source again.
+
+        Rules that did not change keep their state, endpoints that stay keep theirs, and who waits
+        goes on waiting. A set with any fault raises `ManifestError` and changes nothing.
+        """
+        import attrs
+
+        with self._lock:
+            read = self.source if source is None else _reader(source)
+            build = self._build
+            if hosts is not None:
+                build = attrs.evolve(build, identity=attrs.evolve(build.identity, hosts=hosts))
+            if endpoints is not None:
+                build = attrs.evolve(build, endpoints=dict(endpoints))
+            table = compile_policy(read(), build, self._table)
+            waiting = [stage for stage in self._queues if stage.queue.waiting]
+            table.stock.commit()
+            kept = {id(stage.queue) for stage in table.quotas}
+            left = [stage for stage in waiting if id(stage.queue) not in kept]
+            self._queues = (*table.quotas, *left)
+            self._table, self._build, self.source = table, build, read
+            self.reloads += 1
+        self._tell_loaded(table, reload=True)
+
+    @property
+    def mode(self) -> Mode:
+        """`enforce`, `shadow` (count what would be refused) or `off`; may be set at any time."""
+        return self._mode
+
+    @mode.setter
+    def mode(self, mode: Mode | str) -> None:
+        before, self._mode = self._mode, Mode(mode)
+        self._admit_otherwise = _otherwise(self._mode)
+        if before is not self._mode:
+            self.tell(ModeChanged(0, before.value, self._mode.value))
+
+    def admit(self, facts: Facts, now: float) -> Permit | Queued | Rejection:
+        """Decide on one request: a permit to settle, a place in a queue, or a refusal.
+
+        *Atomic*: each machine decides in one step, and the counters are exact.
+        """
+        table = self._table
+        if facts.direction is INBOUND:
+            side = self._inbound
+            plan = table.inbound.find(facts)
+        else:
+            side = self._outbound
+            plan = table.outbound.find(facts)
+        if self._admit_otherwise is not None:
+            return self._admit_otherwise(self, plan, side, facts, now)
+        rules = plan.rules
+        for rule in rules:
+            rule.hits += 1
+        if not rules:
+            self.note_unmatched(side, facts, now)
+        limit = plan.limit
+        if limit is not None and not limit.try_acquire(now):
+            return self.refuse.limited(plan, side, now)
+        breaker = plan.breaker
+        if not plan.quotas:
+            return self.enter(plan, side, (), now)
+        if breaker is not None and not breaker.would_admit(now):
+            return self.refuse.broken(plan, side, (), now)
+        stage = plan.quotas[0]
+        flow = stage.classify(facts)
+        if len(plan.quotas) == 1 and stage.queue.try_acquire(now, flow.parameters.tokens):
+            flow.admitted += 1
+            return self.enter(plan, side, flow.alone, now)
+        return schedule(self, Queued(plan, side, facts), now)
+
+    def enter(
+        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float
+    ) -> Permit | Rejection:
+        """Take the breaker's permit and an endpoint: nothing is left to wait for."""
+        era: Any = 0
+        breaker = plan.breaker
+        if breaker is not None:
+            era = breaker.try_acquire(now)
+            if breaker.changes:
+                plan.tell_breakers()
+            if not era:
+                return self.refuse.broken(plan, side, flows, now)
+        endpoint = None
+        cluster = plan.cluster
+        if cluster is not None:
+            if now >= cluster.next_sweep:
+                cluster.sweep(now)
+            endpoint = cluster.picker.pick()
+            if endpoint is None:
+                if breaker is not None:
+                    breaker.release(era, now)
+                return self.refuse.nowhere(plan, side, flows, now)
+            endpoint.active += 1
+        side.admitted += 1
+        side.in_flight += 1
+        return Permit(plan, side, era, endpoint, flows, now)
+
+    def poll(self, now: float) -> list[tuple[Queued, Permit | Rejection]]:
+        """Run what is due and return whose wait is over, each with its verdict. *Guarded*."""
+        return poll(self, self._queues, now)
+
+    def next_deadline(self) -> float:
+        """Return when `poll` has something to do for somebody who waits; `inf`: nobody does.
+
+        Sweeps and the ends of breaks need no call: the next request finds them due.
+        """
+        return min((stage.queue.next_deadline() for stage in self._queues), default=inf)
+
+    def cancel(self, ticket: Queued, now: float) -> bool:
+        """Give a place in a queue up; False: the wait is over already, and `poll` has its verdict.
+
+        Then a permit that nobody will use goes back by `Permit.give_back`. *Guarded*.
+        """
+        if not ticket.stage.queue.cancel(ticket.waiter, now):
+            return False
+        ticket.side.queued -= 1
+        ticket.flow.waiting -= 1
+        ticket.plan.refund(ticket.flows, now)
+        return True
+
+    def note_unmatched(self, side: Side, facts: Facts, now: float) -> None:
+        """Count a request that no rule is about; tell once when there are many of them."""
+        side.unmatched += 1
+        if side.unmatched == _UNMATCHED:
+            table = self._table
+            routes = table.inbound if side is self._inbound else table.outbound
+            if routes.any_rules:
+                self.tell(Unmatched(now, _UNMATCHED, facts.host))
+
+    def tell(self, event: Event) -> None:
+        """Pass an event to every listener; what one raises is counted and goes no further."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # a listener must not break traffic
+                self.listener_errors += 1
+
+    def _tell_loaded(self, table: Table, *, reload: bool) -> None:
+        for rule in table.rules:
+            self.tell(RuleRead(0, rule.source, rule.about, rule.why_not))
+        self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return everything there is to see, as plain data fit for JSON."""
+        return snapshot(self, self._table, self._sides, now)
+
+    def after_fork(self) -> None:
+        """In a fork's child: who waits waits in the parent; here their places are gone."""
+        for stage in self._queues:
+            stage.clear()
+        for side in self._sides:
+            side.queued = 0
+
+
+def _otherwise(mode: Mode) -> Callable[..., Permit] | None:
+    if mode is ENFORCE:
+        return None
+    return admit_off if mode is OFF else admit_shadow
+
+
+def _reader(source: Any) -> Callable[[], Policy]:
+    from trafficcore.live.loading import read_policy
+
+    return read_policy(source)
+
+
+Engine = guarded(Engine)  # type: ignore[misc]

@@ -1,0 +1,152 @@
+"""Who this process is, and what it stands for: decides where each rule applies.
+
+A virtual host is a *name with a declared port*, not a Host header: `hosts` says which Hosts stand
+for which name. Ports in a Host header are ignored, and a rule's port is compared with the
+declared one, never with a socket's (docs/decisions/0007).
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import attrs
+
+from trafficcore.spec import Direction, Scope
+
+__all__ = ["Identity", "host_matches", "strip_port"]
+
+_CLUSTER: Final = "cluster.local"
+
+
+def strip_port(host: str) -> str:
+    """Return a host without its port, in lower case and without a trailing dot."""
+    host = host.strip().lower()
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    name, colon, port = host.rpartition(":")
+    if colon and port.isdigit() and ":" not in name:
+        host = name
+    return host.rstrip(".")
+
+
+def host_matches(pattern: str, host: str) -> bool:
+    """Compare a host with a name, `*.suffix` or `*`."""
+    if pattern in (host, "*"):
+        return True
+    return pattern.startswith("*.") and host.endswith(pattern[1:]) and host != pattern[1:]
+
+
+def _split_name(name: str) -> tuple[str, int]:
+    bare = strip_port(name)
+    rest = name.strip()[len(bare) :].lstrip(".")
+    return bare, int(rest[1:]) if rest.startswith(":") else 0
+
+
+def _declared(hosts: Mapping[str, Iterable[str]]) -> tuple[tuple[str, int, frozenset[str]], ...]:
+    return tuple(
+        (*_split_name(name), frozenset(strip_port(host) for host in (_split_name(name)[0], *known)))
+        for name, known in hosts.items()
+    )
+
+
+def _text(labels: Iterable[tuple[str, str]]) -> str:
+    return ",".join(f"{key}={value}" for key, value in labels) or "no labels"
+
+
+@attrs.frozen(kw_only=True)
+class Identity:
+    """The process: `labels`, `namespace`, `gateway`, `locality`, and its `hosts`.
+
+    `hosts` maps a virtual host's name, with or without a port, to the Hosts it answers to.
+    """
+
+    labels: Mapping[str, str] = attrs.field(factory=dict)
+    namespace: str = "default"
+    gateway: bool = False
+    locality: str = ""
+    root_namespace: str = "istio-system"
+    hosts: tuple[tuple[str, int, frozenset[str]], ...] = attrs.field(
+        factory=tuple,
+        converter=lambda hosts: _declared(hosts) if isinstance(hosts, Mapping) else hosts,
+    )
+
+    def selects(self, namespace: str, labels: tuple[tuple[str, str], ...]) -> str:
+        """Return "" if a rule of this namespace and selector is for this process, else why not."""
+        if namespace not in (self.namespace, self.root_namespace):
+            return f"namespace {namespace}; this process is in {self.namespace}"
+        if any(self.labels.get(key) != value for key, value in labels):
+            own = [(key, self.labels[key]) for key, _ in labels if key in self.labels]
+            return f"selector {_text(labels)}; this process is {_text(own or self.labels.items())}"
+        return ""
+
+    def excludes(self, scope: Scope) -> str:
+        """Return "" if the scope takes in this process, else why not."""
+        if scope.gateway is not self.gateway:
+            return (
+                "for gateways; this process is none"
+                if scope.gateway
+                else ("for workloads; this process is a gateway")
+            )
+        return self.selects(scope.namespace, scope.labels)
+
+    def _spellings(self, host: str) -> set[str]:
+        """Return a bare, lower-case host, and the full name that Kubernetes makes of a short one."""
+        dots = host.count(".")
+        if dots == 0:
+            return {host, f"{host}.{self.namespace}.svc.{_CLUSTER}"}
+        if dots == 1:
+            return {host, f"{host}.svc.{_CLUSTER}"}
+        if dots == 2 and host.endswith(".svc"):
+            return {host, f"{host}.{_CLUSTER}"}
+        return {host}
+
+    def names(self, host: str) -> frozenset[str]:
+        """Return every name that a bare, lower-case host may stand for."""
+        spellings = self._spellings(host)
+        return frozenset(spellings.union(*({n} for n, _, known in self.hosts if known & spellings)))
+
+    def takes(self, pattern: str, port: int, host: str) -> bool:
+        """Whether a rule for the virtual host or service `pattern`:`port` is about `host`."""
+        spellings = self._spellings(host)
+        declared = [(name, at) for name, at, known in self.hosts if known & spellings]
+        named = any(host_matches(pattern, spelling) for spelling in spellings)
+        ports = [at for name, at in declared if host_matches(pattern, name)]
+        if not ports:
+            # `*` speaks of every virtual host, so of the declared one's port as well
+            return named and not (pattern.startswith("*") and declared)
+        return not port or any(at in (0, port) for at in ports)
+
+    def covers(self, scope: Scope, host: str, known: Iterable[str]) -> bool:
+        """Whether a scope is about requests to `host`; `known` are all virtual hosts by name.
+
+        Of several partial wildcards and names the most specific takes the host, as in Envoy; `*`
+        stands for every virtual host and is always about it.
+        """
+        if scope.vhost is not None:
+            name = scope.vhost.name
+            if name.startswith("*.") and self._better(name, host, known):
+                return False
+            return self.takes(name, scope.vhost.port, host)
+        if scope.services:
+            return any(self.takes(service.name, service.port, host) for service in scope.services)
+        return True
+
+    def _better(self, wildcard: str, host: str, known: Iterable[str]) -> bool:
+        """Whether another virtual host's name fits `host` more closely than a wildcard does."""
+        names = self.names(host)
+        return any(
+            other in names
+            or (len(other) > len(wildcard) and any(host_matches(other, own) for own in names))
+            for other in known
+            if other != wildcard
+        )
+
+    def about(self, scope: Scope) -> str:
+        """Say in words which requests a scope is about."""
+        side = "inbound" if scope.direction is Direction.INBOUND else "outbound"
+        if scope.vhost is not None:
+            port = f":{scope.vhost.port}" if scope.vhost.port else ""
+            return f"{side} {scope.vhost.name}{port}"
+        if scope.services:
+            names = (f"{s.name}:{s.port}" if s.port else s.name for s in scope.services)
+            return f"{side} {', '.join(names)}"
+        return side

@@ -1,0 +1,110 @@
+"""The other ways to run: `shadow` counts what would be refused, `off` lets everything by."""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from trafficcore.core.balance import Endpoint
+from trafficcore.engine.facts import Facts
+from trafficcore.engine.plan import Plan, Side
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.schedule import Class
+from trafficcore.engine.verdict import Permit
+from trafficcore.outcome import Reason
+
+if TYPE_CHECKING:
+    from trafficcore.engine.engine import Engine
+
+__all__ = ["ENFORCE", "OFF", "SHADOW", "Mode", "admit_off", "admit_shadow"]
+
+
+class Mode(Enum):
+    """What an engine does with its verdicts."""
+
+    ENFORCE = "enforce"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+ENFORCE, SHADOW, OFF = Mode.ENFORCE, Mode.SHADOW, Mode.OFF
+_NO_PLAN = Plan()
+
+
+def admit_off(_engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
+    """Admit without a look at any policy; a call that needs an endpoint gets the next in turn."""
+    endpoint = plan.cluster.everyone.pick() if plan.cluster is not None else None
+    side.admitted += 1
+    side.in_flight += 1
+    return Permit(_NO_PLAN, side, 0, endpoint, (), now)
+
+
+def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: float) -> Permit:
+    """Run every machine, refuse nothing: count what would have been refused, rule by rule.
+
+    Nobody waits, and ejected endpoints get their calls: the policies change nothing at all.
+    """
+    for rule in plan.rules:
+        rule.hits += 1
+    if not plan.rules:
+        engine.note_unmatched(side, facts, now)
+    noted: list[tuple[Reason, Rule]] = [
+        (Reason.RATE_LIMITED, stage.rule)
+        for stage in plan.limits
+        if not stage.bucket.try_acquire(now)
+    ]
+    era = _era(plan, now, noted)
+    flows = tuple(_flows(plan, facts, now, noted))
+    endpoint = _endpoint(plan, now, noted)
+    side.admitted += 1
+    side.in_flight += 1
+    permit = Permit(plan, side, era, endpoint, flows, now)
+    for reason, rule in noted:
+        summary = rule.note_refusal(now, reason, enforced=False)
+        if summary is not None:
+            engine.tell(summary)
+    if noted:
+        permit.reason, permit.rule = noted[0][0], noted[0][1].source
+    return permit
+
+
+def _era(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Any:
+    breaker = plan.breaker
+    if breaker is None:
+        return 0
+    era = breaker.try_acquire(now)
+    if breaker.changes:
+        plan.tell_breakers()
+    if not era:
+        noted += [
+            (Reason.CIRCUIT_OPEN, stage.rule)
+            for stage in plan.breaks
+            if not stage.breaker.would_admit(now)
+        ]
+    return era
+
+
+def _flows(
+    plan: Plan, facts: Facts, now: float, noted: list[tuple[Reason, Rule]]
+) -> Iterator[Class]:
+    for stage in plan.quotas:
+        flow = stage.classify(facts)
+        if stage.queue.try_acquire(now, flow.parameters.tokens):
+            flow.admitted += 1
+        else:
+            flow.waited += 1
+            noted.append((Reason.OVERLOADED, stage.rule))
+        yield flow
+
+
+def _endpoint(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Endpoint | None:
+    cluster = plan.cluster
+    if cluster is None:
+        return None
+    if now >= cluster.next_sweep:
+        cluster.sweep(now)
+    if cluster.picker.pick() is None and cluster.rule is not None:
+        noted.append((Reason.NO_HEALTHY_ENDPOINT, cluster.rule))
+    endpoint = cluster.everyone.pick()
+    if endpoint is not None:
+        endpoint.active += 1
+    return endpoint

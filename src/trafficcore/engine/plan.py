@@ -1,0 +1,202 @@
+"""`Plan`: what happens to one kind of request, worked out before it comes.
+
+A plan is immutable and shared by every request that the same rules are about. Each stage is the
+machine itself where there is one, and a group with the machine's own verbs where there are more,
+so that the usual request pays one call a policy.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.schedule import Class, QuotaStage
+from trafficcore.engine.stages import BreakStage, LimitStage
+from trafficcore.engine.verdict import Permit
+from trafficcore.outcome import Outcome
+
+__all__ = ["Plan", "Side"]
+
+SUCCESS, FAILURE, IGNORED = Outcome.SUCCESS, Outcome.FAILURE, Outcome.IGNORED
+CANCELLED = Outcome.CANCELLED
+
+
+class Side:
+    """Plain counters of one direction, alive as long as the engine."""
+
+    __slots__ = ("admitted", "direction", "in_flight", "queued", "refused", "unmatched")
+
+    def __init__(self, direction: str) -> None:
+        self.direction = direction
+        self.in_flight = 0
+        self.admitted = 0
+        self.refused = 0
+        self.queued = 0
+        self.unmatched = 0
+
+    def snapshot(self) -> dict[str, int]:
+        """Return the counters as plain data."""
+        return {name: getattr(self, name) for name in self.__slots__ if name != "direction"}
+
+
+class Plan:
+    """The stages of one kind of request; None and () where a policy has nothing to say."""
+
+    __slots__ = ("breaker", "breaks", "cluster", "limit", "limits", "quotas", "rules")
+
+    def __init__(
+        self,
+        limits: tuple[LimitStage, ...] = (),
+        breaks: tuple[BreakStage, ...] = (),
+        quotas: tuple[QuotaStage, ...] = (),
+        cluster: Cluster | None = None,
+    ) -> None:
+        self.limits = limits
+        self.limit: Any = _one_of([stage.bucket for stage in limits], LimitGroup)
+        self.breaks = breaks
+        self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
+        self.quotas = quotas
+        self.cluster = cluster
+        rules: list[Rule] = [stage.rule for stage in (*limits, *breaks, *quotas)]
+        if cluster is not None and cluster.rule is not None:
+            rules.append(cluster.rule)
+        self.rules = tuple(rules)
+
+    def settle(self, permit: Permit, side: Side, outcome: Outcome, now: float, status: int) -> None:
+        """Tell every stage how the call ended; called once per permit, by the permit."""
+        side.in_flight -= 1
+        breaker = self.breaker
+        if breaker is not None:
+            self._settle_breaker(breaker, permit, outcome, now, status)
+        endpoint = permit.endpoint
+        if endpoint is not None and self.cluster is not None:
+            self.cluster.settle(endpoint, outcome, now, status)
+
+    def _settle_breaker(
+        self, breaker: Any, permit: Permit, outcome: Outcome, now: float, status: int
+    ) -> None:
+        era = permit.era
+        if not era:  # shadow mode let a refused call by: no result of this breaker's
+            return
+        if outcome is SUCCESS or outcome is FAILURE:
+            started = permit.started_at
+            took = (now if started is None else started) - permit.admitted_at
+            if outcome is SUCCESS and (breaker.slow_after is None or took <= breaker.slow_after):
+                breaker.good(era, now)
+            else:
+                breaker.record(
+                    era,
+                    now,
+                    error=outcome is FAILURE,
+                    duration=took,
+                    gateway=outcome is FAILURE and status in (502, 503, 504),
+                )
+        elif outcome is IGNORED:
+            breaker.ignore(era, now)
+        else:
+            breaker.release(era, now)
+        if breaker.changes:
+            self.tell_breakers()
+
+    def tell_breakers(self) -> None:
+        """Pass on what changed, outside every lock."""
+        for stage in self.breaks:
+            stage.tell()
+
+    def give_back(self, permit: Permit, side: Side, now: float) -> None:
+        """Undo an admission in full: the call was never made."""
+        side.in_flight -= 1
+        side.admitted -= 1
+        if self.cluster is not None and permit.endpoint is not None:
+            self.cluster.give_back(permit.endpoint)
+        if self.breaker is not None:
+            self.breaker.release(permit.era, now)
+        self.refund(permit.flows, now)
+
+    def refund(self, flows: tuple[Class, ...], now: float) -> None:
+        """Give back the tokens of the quotas passed so far, and those of the limits."""
+        for stage, flow in zip(self.quotas, flows, strict=False):
+            flow.admitted -= 1
+            stage.queue.refund(now, flow.parameters.tokens)
+        if self.limit is not None:
+            self.limit.refund(1, now)
+
+
+def _one_of(machines: list[Any], group: Callable[[tuple[Any, ...]], Any]) -> Any:
+    if len(machines) > 1:
+        return group(tuple(machines))
+    return machines[0] if machines else None
+
+
+class LimitGroup:
+    """Several buckets of which each must have a token; a refusal gives back what others gave."""
+
+    __slots__ = ("buckets",)
+
+    def __init__(self, buckets: tuple[Any, ...]) -> None:
+        self.buckets = buckets
+
+    def try_acquire(self, now: float, cost: float = 1) -> bool:
+        """Take from all or from none."""
+        for index, bucket in enumerate(self.buckets):
+            if not bucket.try_acquire(now, cost):
+                for taken in self.buckets[:index]:
+                    taken.refund(cost, now)
+                return False
+        return True
+
+    def refund(self, cost: float, now: float) -> None:
+        """Give back to all."""
+        for bucket in self.buckets:
+            bucket.refund(cost, now)
+
+
+class BreakerGroup:
+    """Several breakers of which each must admit; an era is a tuple of theirs."""
+
+    __slots__ = ("breakers",)
+    slow_after = 0  # every result goes to `record`, where each breaker judges by its own limit
+
+    def __init__(self, breakers: tuple[Any, ...]) -> None:
+        self.breakers = breakers
+
+    @property
+    def changes(self) -> bool:
+        """Whether any has something to tell."""
+        return any(breaker.changes for breaker in self.breakers)
+
+    def would_admit(self, now: float) -> bool:
+        """Whether all would admit, without effect."""
+        return all(breaker.would_admit(now) for breaker in self.breakers)
+
+    def try_acquire(self, now: float) -> tuple[int, ...]:
+        """Take a permit of each, or of none: () is a refusal."""
+        eras: list[int] = []
+        for breaker in self.breakers:
+            era = breaker.try_acquire(now)
+            if not era:
+                for taken, its_era in zip(self.breakers, eras, strict=False):
+                    taken.release(its_era, now)
+                return ()
+            eras.append(era)
+        return tuple(eras)
+
+    def good(self, era: tuple[int, ...], now: float) -> None:
+        """Record a good call with each."""
+        for breaker, its_era in zip(self.breakers, era, strict=False):
+            breaker.good(its_era, now)
+
+    def record(self, era: tuple[int, ...], now: float, **result: Any) -> None:
+        """Record a result with each; each decides by its own limit whether it was slow."""
+        for breaker, its_era in zip(self.breakers, era, strict=False):
+            breaker.record(its_era, now, **result)
+
+    def ignore(self, era: tuple[int, ...], now: float) -> None:
+        """Have the call count for nothing with each."""
+        for breaker, its_era in zip(self.breakers, era, strict=False):
+            breaker.ignore(its_era, now)
+
+    def release(self, era: tuple[int, ...], now: float) -> None:
+        """Give each its permit back."""
+        for breaker, its_era in zip(self.breakers, era, strict=False):
+            breaker.release(its_era, now)

@@ -1,0 +1,56 @@
+"""Waiting for a quota: into the queue, and out of it with a verdict."""
+
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING
+
+from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.verdict import Permit, Queued, Rejection
+
+if TYPE_CHECKING:
+    from trafficcore.engine.engine import Engine
+
+__all__ = ["poll", "schedule"]
+
+
+def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | Rejection:
+    """Take the tokens of each quota in turn, from where the ticket stands; wait for the first."""
+    plan = ticket.plan
+    for stage in plan.quotas[len(ticket.flows) :]:
+        flow = stage.classify(ticket.facts)
+        parameters = flow.parameters
+        if not stage.queue.try_acquire(now, parameters.tokens):
+            patience = parameters.queue_timeout
+            ticket.stage, ticket.flow = stage, flow
+            ticket.deadline = inf if patience is None else now + patience
+            ticket.side.queued += 1
+            flow.waited += 1
+            flow.waiting += 1
+            waiter = ticket.waiter = stage.queue.enqueue(
+                now, flow, parameters.priority, parameters.tokens, ticket.deadline, ticket
+            )
+            return ticket if waiter.reason is None else engine.refuse.unqueued(ticket, now)
+        flow.admitted += 1
+        ticket.flows = (*ticket.flows, flow)
+    return engine.enter(plan, ticket.side, ticket.flows, now)
+
+
+def poll(
+    engine: "Engine", stages: Sequence[QuotaStage], now: float
+) -> list[tuple[Queued, Permit | Rejection]]:
+    """Run every queue; return the tickets whose wait is over, each with its verdict."""
+    woken: list[tuple[Queued, Permit | Rejection]] = []
+    for stage in stages:
+        for waiter in stage.queue.poll(now):
+            ticket: Queued = waiter.item
+            if waiter.reason is not None:
+                woken.append((ticket, engine.refuse.unqueued(ticket, now)))
+                continue
+            ticket.side.queued -= 1
+            ticket.flow.waiting -= 1
+            ticket.flow.admitted += 1
+            ticket.flows = (*ticket.flows, ticket.flow)
+            verdict = schedule(engine, ticket, now)
+            if not isinstance(verdict, Queued):
+                woken.append((ticket, verdict))
+    return woken

@@ -1,0 +1,73 @@
+"""Refusals: which rule it was, what to answer, and what earlier stages get back."""
+
+from collections.abc import Callable
+from typing import Final
+
+from trafficcore.engine.events import Event, QueueFull
+from trafficcore.engine.plan import Plan, Side
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.schedule import Class
+from trafficcore.engine.verdict import Queued, Rejection
+from trafficcore.outcome import Reason
+
+__all__ = ["Refuser"]
+
+#: Envoy's body where no endpoint is left.
+_NO_ENDPOINT: Final = "no healthy upstream"
+
+
+class Refuser:
+    """Makes rejections and counts them; what was taken on the way goes back first."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+
+    def limited(self, plan: Plan, side: Side, now: float) -> Rejection:
+        """Refuse by the first limit that has no token."""
+        stage = next(
+            (stage for stage in plan.limits if stage.bucket.earliest(now, 1) > now), plan.limits[0]
+        )
+        return self._count(side, stage.rule, stage.reject(now))
+
+    def broken(self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float) -> Rejection:
+        """Refuse by the first breaker that does not admit."""
+        plan.refund(flows, now)
+        stage = next(
+            (stage for stage in plan.breaks if not stage.breaker.would_admit(now)), plan.breaks[0]
+        )
+        return self._count(side, stage.rule, stage.reject(now))
+
+    def nowhere(self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float) -> Rejection:
+        """Refuse because no endpoint is left to go to."""
+        plan.refund(flows, now)
+        cluster = plan.cluster
+        rule = None if cluster is None else cluster.rule
+        source = None if rule is None else rule.source
+        retry_at = None if cluster is None else cluster.next_return()
+        reason = Reason.NO_HEALTHY_ENDPOINT
+        return self._count(
+            side, rule, Rejection(reason, 503, (), _NO_ENDPOINT, source, now, retry_at)
+        )
+
+    def unqueued(self, ticket: Queued, now: float) -> Rejection:
+        """Refuse somebody whose wait ended without tokens."""
+        ticket.side.queued -= 1
+        ticket.flow.waiting -= 1
+        ticket.flow.refused += 1
+        ticket.plan.refund(ticket.flows, now)
+        stage, reason = ticket.stage, ticket.waiter.reason
+        return self._count(ticket.side, stage.rule, stage.reject(now, reason), stage.queue.waiting)
+
+    def _count(
+        self, side: Side, rule: Rule | None, answer: Rejection, waiting: int = 0
+    ) -> Rejection:
+        side.refused += 1
+        if rule is not None:
+            summary = rule.note_refusal(answer.at, answer.reason)
+            if summary is not None:
+                if answer.reason is Reason.QUEUE_FULL:
+                    self._tell(QueueFull(answer.at, rule.source, waiting))
+                self._tell(summary)
+        return answer

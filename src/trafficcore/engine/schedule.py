@@ -1,0 +1,191 @@
+"""A quota at work on one rule: which workload a request is of, and its place in the queue."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from trafficcore.engine.facts import Facts
+from trafficcore.engine.labels import compile_matcher, required_labels
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.verdict import Rejection
+from trafficcore.outcome import Reason
+from trafficcore.spec import LabelMatcher, Workload, WorkloadParameters
+
+__all__ = ["Class", "QuotaStage", "label_getter", "label_test"]
+
+_HEADER: Final = "http.request.header."
+#: Label values are the caller's to choose: remember the class of so many of them and no more.
+_MEMO: Final = 1024
+_OVERLOADED: Final = (("x-envoy-overloaded", "true"),)
+
+LabelGetter = Callable[[Facts], str | None]
+
+
+def _header_label(name: str, ambiguous: Callable[[], None]) -> LabelGetter:
+    """Read a header whose `_` may have become `-` on its way: some servers drop the first kind.
+
+    Where both arrive, one of them may be forged past a proxy: then the label is missing.
+    """
+    spellings = tuple(dict.fromkeys((name, name.replace("_", "-"), name.replace("-", "_"))))
+    if len(spellings) == 1:
+        return lambda facts: facts.headers.get(name)
+
+    def get(facts: Facts) -> str | None:
+        headers = facts.headers
+        found = None
+        for spelling in spellings:
+            value = headers.get(spelling)
+            if value is not None:
+                if found is not None:
+                    ambiguous()
+                    return None
+                found = value
+        return found
+
+    return get
+
+
+def label_getter(key: str, ambiguous: Callable[[], None]) -> LabelGetter:
+    """Compile the look-up of one label; what the application set goes before what a caller sent."""
+    if key.startswith(_HEADER):
+        get = _header_label(key[len(_HEADER) :].lower(), ambiguous)
+    else:
+        get = {
+            "http.method": lambda facts: facts.method,
+            "http.target": lambda facts: facts.target,
+            "http.host": lambda facts: facts.host,
+            "http.scheme": lambda facts: facts.scheme,
+            "http.request_content_length": lambda facts: facts.header("content-length"),
+        }.get(key, lambda _: None)
+
+    def label(facts: Facts) -> str | None:
+        own = facts.labels
+        if own is not None and key in own:
+            return own[key]
+        return get(facts)
+
+    return label
+
+
+def label_test(matcher: LabelMatcher, ambiguous: Callable[[], None]) -> Callable[[Facts], bool]:
+    """Compile a label matcher to a predicate over facts."""
+    keys = sorted(required_labels(matcher))
+    getters = [(key, label_getter(key, ambiguous)) for key in keys]
+    test = compile_matcher(matcher)
+    return lambda facts: test(
+        {key: value for key, get in getters if (value := get(facts)) is not None}
+    )
+
+
+class Class:
+    """A workload with its counters: a flow of the queue."""
+
+    __slots__ = ("admitted", "alone", "name", "parameters", "refused", "waited", "waiting")
+
+    def __init__(self, name: str, parameters: WorkloadParameters) -> None:
+        self.name = name
+        self.parameters = parameters
+        self.admitted = 0
+        self.refused = 0
+        self.waited = 0
+        self.waiting = 0
+        #: What a permit notes where this is its only quota, made once.
+        self.alone = (self,)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return share and counters as plain data."""
+        return {
+            "name": self.name,
+            "priority": self.parameters.priority,
+            "admitted": self.admitted,
+            "refused": self.refused,
+            "waited": self.waited,
+            "waiting": self.waiting,
+        }
+
+
+class QuotaStage:
+    """One quota with its queue and its workloads."""
+
+    __slots__ = (
+        "_classes",
+        "_getters",
+        "_memo",
+        "_tests",
+        "ambiguous",
+        "default",
+        "denied",
+        "queue",
+        "rule",
+    )
+
+    def __init__(
+        self,
+        rule: Rule,
+        queue: Any,
+        workloads: tuple[Workload, ...],
+        default: WorkloadParameters,
+        denied: int,
+    ) -> None:
+        self.rule = rule
+        self.queue = queue
+        self.denied = denied
+        self.ambiguous = 0
+        self.default = Class("default", default)
+        self._classes = [Class(workload.name, workload.parameters) for workload in workloads]
+        self._tests = [compile_matcher(workload.matcher) for workload in workloads]
+        keys = sorted({key for workload in workloads for key in required_labels(workload.matcher)})
+        self._getters = [(key, label_getter(key, self.note_ambiguous)) for key in keys]
+        self._memo: dict[Any, Class] = {}
+
+    def note_ambiguous(self) -> None:
+        """Count a request whose header came in two spellings."""
+        self.ambiguous += 1
+
+    def classify(self, facts: Facts) -> Class:
+        """Return the first workload that matches, else the default one."""
+        getters = self._getters
+        if len(getters) == 1:
+            values: Any = getters[0][1](facts)
+        else:
+            values = tuple([get(facts) for _, get in getters])
+        try:
+            return self._memo[values]
+        except KeyError:
+            return self._classify(values)
+
+    def _classify(self, values: Any) -> Class:
+        each = (values,) if len(self._getters) == 1 else values
+        labels = {
+            key: value
+            for (key, _), value in zip(self._getters, each, strict=True)
+            if value is not None
+        }
+        found = self.default
+        for test, candidate in zip(self._tests, self._classes, strict=True):
+            if test(labels):
+                found = candidate
+                break
+        if len(self._memo) < _MEMO:
+            self._memo[values] = found
+        return found
+
+    def clear(self) -> None:
+        """Forget who waits."""
+        self.queue.clear()
+        for flow in (*self._classes, self.default):
+            flow.waiting = 0
+
+    def reject(self, now: float, reason: Reason, retry_at: float | None) -> Rejection:
+        """Return the refusal with the status the policy asks for."""
+        return Rejection(
+            reason, self.denied, _OVERLOADED, reason.value, self.rule.source, now, retry_at
+        )
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return the queue and each workload as plain data."""
+        workloads = [flow.snapshot() for flow in (*self._classes, self.default)]
+        return {
+            "queue": self.queue.snapshot(now),
+            "workloads": workloads,
+            "ambiguous_labels": self.ambiguous,
+        }

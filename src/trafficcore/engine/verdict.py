@@ -1,0 +1,175 @@
+"""What `Engine.admit` answers: a `Permit`, a `Queued` ticket or a `Rejection`.
+
+All three are told apart by their class. A permit is settled exactly once, whatever happens to the
+call; every later attempt does nothing.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from trafficcore.outcome import Outcome, Reason, classify
+from trafficcore.spec import Source
+
+if TYPE_CHECKING:
+    from trafficcore.core.balance.endpoint import Endpoint
+    from trafficcore.engine.facts import Facts
+    from trafficcore.engine.plan import Plan, Side
+    from trafficcore.engine.schedule import Class, QuotaStage
+
+__all__ = ["Permit", "Queued", "Rejection"]
+
+
+class Rejection:
+    """A refusal: what to answer, why, by which rule, and when it is worth coming back.
+
+    `retry_at` is absolute (None: unknown), `retry_after` the same from the moment of the refusal.
+    `rule` names manifest, file and line; None where no rule has a part in it.
+    """
+
+    __slots__ = ("at", "body", "headers", "reason", "retry_at", "rule", "status")
+
+    def __init__(
+        self,
+        reason: Reason,
+        status: int,
+        headers: tuple[tuple[str, str], ...],
+        body: str,
+        rule: Source | None,
+        at: float,
+        retry_at: float | None,
+    ) -> None:
+        self.reason = reason
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.rule = rule
+        self.at = at
+        self.retry_at = retry_at
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds from the refusal until a retry can succeed, never negative; None: unknown."""
+        if self.retry_at is None:
+            return None
+        wait = self.retry_at - self.at
+        return wait if wait > 0 else 0
+
+    def __repr__(self) -> str:
+        return f"<Rejection {self.status} {self.reason.value} by {self.rule}>"
+
+
+class Permit:
+    """Leave to make one call. `endpoint` is where it goes, None where nothing chooses one.
+
+    The shell calls `started` when the response begins and `settle` at its last byte. The
+    application may overrule what the status says by `ignore()` or `fail()`.
+
+    In shadow mode `reason` and `rule` say what would have refused the call; they are None
+    otherwise.
+    """
+
+    __slots__ = (
+        "_judged",
+        "_plan",
+        "_side",
+        "admitted_at",
+        "endpoint",
+        "era",
+        "flows",
+        "reason",
+        "rule",
+        "started_at",
+        "status",
+    )
+
+    def __init__(
+        self,
+        plan: "Plan",
+        side: "Side",
+        era: Any,
+        endpoint: "Endpoint | None",
+        flows: "tuple[Class, ...]",
+        now: float,
+    ) -> None:
+        self._plan: Plan | None = plan
+        self._side = side
+        self.era = era
+        self.endpoint = endpoint
+        self.admitted_at = now
+        self.started_at: float | None = None
+        self.status = 0
+        self.flows = flows
+        self._judged: Outcome | None = None
+        self.reason: Reason | None = None
+        self.rule: Source | None = None
+
+    def started(self, status: int, now: float) -> None:
+        """Note that the response began: *slow* is measured up to here."""
+        self.status = status
+        self.started_at = now
+
+    def ignore(self) -> None:
+        """Have this call count for nothing, whatever its status says."""
+        self._judged = Outcome.IGNORED
+
+    def fail(self) -> None:
+        """Have this call count as a failure, whatever its status says."""
+        self._judged = Outcome.FAILURE
+
+    @property
+    def settled(self) -> bool:
+        """Whether the call has ended."""
+        return self._plan is None
+
+    def settle(self, outcome: Outcome | None, now: float, status: int = 0) -> None:
+        """End the call, once: tell breaker, endpoint and counts how it went. *Atomic* as to once.
+
+        `outcome` None: what the status of `started` says. `status` is the code to count a failure
+        without a response as (Envoy: 503 connect failure, 504 timeout, 500 reset).
+        """
+        plan, self._plan = self._plan, None
+        if plan is None:
+            return
+        status = self.status or status
+        if outcome is not Outcome.CANCELLED:
+            outcome = self._judged or outcome or classify(status)
+        plan.settle(self, self._side, outcome, now, status)
+
+    def give_back(self, now: float) -> None:
+        """Undo the admission of a call that was never made: tokens and places go to the next."""
+        plan, self._plan = self._plan, None
+        if plan is not None:
+            plan.give_back(self, self._side, now)
+
+
+class Queued:
+    """A place in a queue. `Engine.poll` answers it later; `Engine.cancel` gives it up.
+
+    `deadline` is when waiting ends at the latest (absolute, `inf` = never). `wake` is the shell's:
+    a callable of the verdict, called outside every lock.
+    """
+
+    __slots__ = (
+        "deadline",
+        "facts",
+        "flow",
+        "flows",
+        "plan",
+        "side",
+        "stage",
+        "verdict",
+        "waiter",
+        "wake",
+    )
+    flow: "Class"
+    stage: "QuotaStage"
+
+    def __init__(self, plan: "Plan", side: "Side", facts: "Facts") -> None:
+        self.plan = plan
+        self.side = side
+        self.facts = facts
+        self.flows: tuple[Class, ...] = ()
+        self.waiter: Any = None
+        self.deadline: float = float("inf")
+        self.wake: Callable[[Permit | Rejection], None] | None = None
+        self.verdict: Permit | Rejection | None = None

@@ -1,0 +1,267 @@
+"""`Balancer`: endpoints, ejection and zones with a clock, for people without an engine.
+
+Law    Envoy's: round robin by weight over the healthy endpoints of the nearest priority, spilling
+       over by its factor of 1.4 as they fall out; ejection as in `core.outlier`.
+State  a picker, swapped in one store; the endpoints with their calls in flight and outcomes.
+Cost   O(1) a pick and an outcome; O(endpoints) a sweep that is due and a change of health.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from math import inf, isfinite
+from typing import Any, ClassVar, Final
+
+from trafficcore.core.balance import Endpoint, Picker, build_picker
+from trafficcore.core.outlier import Change, Ejected, Ejector, Result, Settings, Tally
+from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.istio_locality import Assignment, assign
+from trafficcore.errors import ConfigError
+from trafficcore.live.balancer_view import view
+from trafficcore.live.pick import Pick
+from trafficcore.spec import LocalityLb
+
+__all__ = ["Balancer", "Pick"]
+
+#: Half of the endpoints may be out at once, and one always may. The mesh's own default, 10 %,
+#: ejects nobody from fewer than ten.
+OUTLIER: Final = Settings(max_ejection_percent=50, always_eject_one_host=True)
+#: The mesh's: own sub-zone, zone and region before others.
+NEAREST: Final = LocalityLb()
+log: Final = logging.getLogger("trafficcore.balancer")
+
+
+@guarded
+class Balancer:
+    """Chooses an endpoint for each call, and learns from how the calls end.
+
+    `endpoints` are `Endpoint` objects, addresses, or (address, locality) pairs. `locality` is
+    where this process is; without it all endpoints are alike. `outlier` None never ejects, and
+    then nobody would ever fail over: zones are not looked at.
+
+        with balancer.pick() as endpoint:
+            connection = connect(endpoint.address)
+
+    or `endpoint = balancer.pick()`, and later `balancer.report(endpoint, status=503)`.
+    """
+
+    ATOMIC: ClassVar[tuple[str, ...]] = ("_take", "_close")
+    __slots__ = (
+        "__weakref__",
+        "_clock",
+        "_due",
+        "_ejector",
+        "_endpoints",
+        "_lock",
+        "_locality_lb",
+        "_panic_threshold",
+        "_picker",
+        "_seen",
+        "_taking",
+        "assignment",
+        "labels",
+        "locality",
+        "name",
+    )
+
+    def __init__(  # noqa: PLR0913  # settings, each by its name
+        self,
+        endpoints: Iterable[Endpoint | str | tuple[Any, ...]],
+        *,
+        locality: str = "",
+        labels: Mapping[str, str] | None = None,
+        outlier: Settings | None = OUTLIER,
+        locality_lb: LocalityLb | None = NEAREST,
+        panic_threshold: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        name: str = "",
+    ) -> None:
+        if not 0 <= panic_threshold <= 100:
+            raise ConfigError(f"panic_threshold must be from 0 to 100, not {panic_threshold!r}")
+        self.name = name
+        self.locality = locality
+        self.labels = dict(labels or {})
+        self._locality_lb = locality_lb if locality or self.labels else None
+        self._panic_threshold = panic_threshold
+        self._clock = clock
+        self._lock = new_lock()
+        self._ejector = None
+        if outlier is not None:
+            self._ejector = Ejector(outlier, lock=self._lock, tally=guarded(Tally))
+        self._endpoints: dict[str, Endpoint] = {}
+        self._taking: list[Endpoint] = []
+        self._due: float = inf
+        self._seen = 0
+        self.assignment = Assignment(priorities=())
+        self._picker: Picker = build_picker([])
+        self.update(endpoints)
+
+    def pick(self) -> Pick:
+        """Return where the next call goes; a false pick where nobody can take it."""
+        now = self._clock()
+        if now >= self._due:
+            self._sweep(now)
+        return self._take(now)
+
+    def report(
+        self,
+        pick: Pick,
+        *,
+        ok: bool | None = True,
+        status: int | None = None,
+        result: Result | None = None,
+    ) -> None:
+        """Say how a call ended, once: later reports of the same pick count for nothing.
+
+        `status` is its HTTP status (a 5xx is a failure); without one, `ok` says it: None is no
+        verdict. `result` tells apart what never became an answer.
+        """
+        endpoint = self._close(pick)
+        ejector = self._ejector
+        if endpoint is None or ejector is None:
+            return
+        if ok is None and status is None and result is None:
+            return
+        now = self._clock()
+        if now >= self._due:
+            self._sweep(now)
+        if result is not None:
+            ejector.local(endpoint.tally, now, result, status)
+        elif status is None and ok:
+            endpoint.tally.good()
+            return
+        else:
+            ejector.record(endpoint.tally, now, 500 if status is None else status)
+        if ejector.version != self._seen:
+            self._renew()
+
+    def update(self, endpoints: Iterable[Endpoint | str | tuple[Any, ...]]) -> None:
+        """Replace the endpoints; those whose address stays keep their counts and ejections."""
+        made: dict[str, Endpoint] = {}
+        for given in endpoints:
+            endpoint = _endpoint(given)
+            if endpoint.address in made:
+                raise ConfigError(f"endpoint {endpoint.address!r} is given twice")
+            made[endpoint.address] = endpoint
+        now = self._clock()
+        with self._lock:
+            known, self._endpoints = self._endpoints, made
+            for address, endpoint in made.items():
+                old = known.pop(address, None)
+                if old is not None:
+                    old.locality, old.weight = endpoint.locality, endpoint.weight
+                    old.labels = endpoint.labels
+                    made[address] = old
+                elif self._ejector is not None:
+                    endpoint.tally = self._ejector.add(endpoint, now)
+            if self._ejector is not None:
+                for gone in known.values():
+                    self._ejector.remove(gone.tally, now)
+            self._assign()
+            self._seen = -1
+        self._renew()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return where calls go and why, who is out, since when and until when: plain data."""
+        now = self._clock()
+        if now >= self._due:
+            self._sweep(now)
+        with self._lock:
+            return view(
+                name=self.name,
+                locality=self.locality,
+                why=self.assignment.why,
+                layout=self._picker.layout,
+                endpoints=list(self._endpoints.values()),
+                ejector=self._ejector,
+                now=now,
+            )
+
+    def _take(self, now: float) -> Pick:
+        """Pick and count the call in: *atomic*, one after the other."""
+        endpoint = self._picker.pick()
+        if endpoint is None:
+            return self._nowhere(now)
+        endpoint.active += 1
+        return Pick(self, endpoint)
+
+    def _close(self, pick: Pick) -> Endpoint | None:
+        """Count the call out, once; the endpoint, or None if that was done. *atomic*."""
+        endpoint = pick._open  # noqa: SLF001
+        pick._open = None  # noqa: SLF001
+        if endpoint is not None:
+            endpoint.active -= 1
+        return endpoint
+
+    def _nowhere(self, now: float) -> Pick:
+        """Return the pick that stands for none."""
+        back = [
+            tally.ejection.until
+            for tally in [endpoint.tally for endpoint in list(self._endpoints.values())]
+            if tally is not None and tally.ejected
+        ]
+        first = min((until for until in back if until is not None), default=inf)
+        return Pick(self, None, max(0, first - now) if isfinite(first) else None)
+
+    def _sweep(self, now: float) -> None:
+        """Let back those whose time is over."""
+        ejector = self._ejector
+        if ejector is not None:
+            ejector.sweep(now)
+        self._renew()
+
+    def _assign(self) -> None:
+        """Give every endpoint its priority; the lock is held."""
+        endpoints = list(self._endpoints.values())
+        self.assignment = assign(
+            endpoints,
+            self.locality,
+            self.labels,
+            outlier=self._ejector is not None,
+            setting=self._locality_lb,
+        )
+        self._taking = []
+        for endpoint, priority in zip(endpoints, self.assignment.priorities, strict=True):
+            endpoint.priority = priority or 0
+            if priority is not None:
+                self._taking.append(endpoint)
+
+    def _renew(self) -> None:
+        """Make the picker anew if it has changed who is out, and tell of it."""
+        ejector = self._ejector
+        with self._lock:
+            version = 0 if ejector is None else ejector.version
+            if version != self._seen:
+                for endpoint in self._endpoints.values():
+                    endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
+                self._picker = build_picker(
+                    self._taking,
+                    panic_threshold=self._panic_threshold,
+                    locality_weights=self.assignment.weights,
+                    previous=self._picker,
+                    lock=self._lock,
+                    guarded=guarded,
+                )
+                self._seen = version
+            self._due = inf if ejector is None else ejector.next_deadline()
+            changes = [] if ejector is None or not ejector.changes else ejector.take_changes()
+        for change in changes:
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        """Write one line of logging."""
+        who = f"{self.name or 'balancer'}: {change.key.address}"
+        if not isinstance(change, Ejected):
+            log.warning("%s returned", who)
+            return
+        what = f"{change.count} x {change.kind.value}"
+        if change.until is None:
+            log.warning("%s: %s, not ejected", who, what)
+        else:
+            log.warning("%s ejected for %.3g s: %s", who, change.until - change.at, what)
+
+
+def _endpoint(given: Endpoint | str | tuple[Any, ...]) -> Endpoint:
+    if isinstance(given, Endpoint):
+        return given
+    return Endpoint(given) if isinstance(given, str) else Endpoint(*given)

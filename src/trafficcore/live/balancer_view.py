@@ -1,0 +1,85 @@
+"""What a `Balancer` shows of itself: plain data, fit for JSON."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from trafficcore.core.balance import Endpoint, Layout
+from trafficcore.core.outlier import Ejector
+
+__all__ = ["view"]
+
+
+def view(  # noqa: PLR0913  # one caller, by name
+    *,
+    name: str,
+    locality: str,
+    why: str,
+    layout: Layout | None,
+    endpoints: Iterable[Endpoint],
+    ejector: Ejector | None,
+    now: float,
+) -> dict[str, Any]:
+    """Return where calls go by priority, locality and endpoint, and why; shares in per cent."""
+    members = list(endpoints)
+    shares = {} if layout is None else layout.shares()
+    localities: dict[str, float] = {}
+    for endpoint, share in shares.items():
+        localities[endpoint.locality] = localities.get(endpoint.locality, 0) + float(100 * share)
+    return {
+        "name": name,
+        "locality": locality,
+        "why": why,
+        "now": now,
+        "priorities": [] if layout is None else _priorities(layout, members),
+        "localities": localities,
+        "endpoints": [_endpoint(e, float(100 * shares.get(e, 0)), now) for e in members],
+        "ejected": 0 if ejector is None else ejector.active,
+        "max_ejection_percent": None if ejector is None else ejector.settings.max_ejection_percent,
+        "stats": {} if ejector is None else dict(ejector.stats),
+    }
+
+
+def _priorities(layout: Layout, members: Iterable[Endpoint]) -> list[dict[str, Any]]:
+    loads = layout.loads
+    told = []
+    for priority, load in enumerate(loads.healthy):
+        hosts = [endpoint for endpoint in members if endpoint.priority == priority]
+        healthy = sum(1 for endpoint in hosts if endpoint.healthy)
+        panic = loads.panic[priority]
+        told.append(
+            {
+                "priority": priority,
+                "load": load + loads.degraded[priority],
+                "hosts": len(hosts),
+                "healthy": healthy,
+                "health": loads.health[priority],
+                "panic": panic,
+                "why": f"{healthy} of {len(hosts)} healthy count as {loads.health[priority]} %"
+                + (", in panic: all are used" if panic else ""),
+            }
+        )
+    return told
+
+
+def _endpoint(endpoint: Endpoint, share: float, now: float) -> dict[str, Any]:
+    tally = endpoint.tally
+    told = {
+        "address": endpoint.address,
+        "locality": endpoint.locality,
+        "priority": endpoint.priority,
+        "weight": endpoint.weight,
+        "active": endpoint.active,
+        "share": share,
+        "ejected": None,
+    }
+    if tally is not None and tally.ejected:
+        ejection = tally.ejection
+        told["ejected"] = {
+            "by": ejection.kind.value,
+            "count": ejection.count,
+            "at": ejection.at,
+            "until": ejection.until,
+            "remaining": None if ejection.until is None else max(0, ejection.until - now),
+            "ejections": ejection.num_ejections,
+        }
+    return told

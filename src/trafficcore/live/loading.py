@@ -1,0 +1,55 @@
+"""From the world to an engine: manifests on disk, the environment, the standard log."""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from trafficcore.errors import ConfigError
+from trafficcore.spec import Policy
+
+if TYPE_CHECKING:
+    from trafficcore.engine import Engine
+    from trafficcore.engine.events import Listener
+
+__all__ = ["load_engine", "mode_of_environment", "read_policy"]
+
+E = TypeVar("E", bound="Engine")
+
+_VARIABLE = "TRAFFICCORE_MODE"
+
+
+def mode_of_environment() -> str:
+    """Return what `TRAFFICCORE_MODE` asks for: `enforce` (also where unset), `shadow` or `off`."""
+    mode = os.environ.get(_VARIABLE, "").strip().lower() or "enforce"
+    if mode not in ("enforce", "shadow", "off"):
+        raise ConfigError(f"{_VARIABLE} must be enforce, shadow or off, not {mode!r}")
+    return mode
+
+
+def read_policy(source: Any) -> Callable[[], Policy]:
+    """Return what reads `source`, again each time it is called; a `Policy` stands for itself."""
+    if isinstance(source, Policy):
+        return lambda: source
+    from trafficcore import manifest  # PyYAML is not for those who bring no YAML
+
+    return lambda: manifest.load(source)
+
+
+def load_engine(
+    cls: type[E],
+    source: Any,
+    *,
+    mode: Any,
+    listeners: "Iterable[Listener] | None",
+    **settings: Any,
+) -> E:
+    """Make the engine that `Engine.load` describes."""
+    if listeners is None:
+        from trafficcore.observe.log import log_event
+
+        listeners = (log_event,)
+    read = read_policy(source)
+    chosen = mode_of_environment() if mode is None else mode
+    engine = cls(read(), mode=chosen, listeners=listeners, **settings)
+    engine.source = read
+    return engine

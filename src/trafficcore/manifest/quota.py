@@ -1,0 +1,302 @@
+"""QuotaSchedulingPolicy: its fields, and the `QuotaRule` it becomes."""
+
+from collections import Counter
+from http import HTTPStatus
+from typing import Any
+
+from trafficcore.manifest.common import WORKLOAD_SELECTOR, Document, Kind, apply_to_traffic, traffic
+from trafficcore.manifest.fields import Effect, Field, Object, Record
+from trafficcore.manifest.labels import LABEL_MATCHER, build_label_matcher
+from trafficcore.manifest.nodes import Node, Scalar
+from trafficcore.manifest.problems import Notes, short
+from trafficcore.manifest.shapes import ANYTHING, STRINGS, ListOf
+from trafficcore.manifest.types import BOOL, TEXT, Duration, Fault, Int, Number, Text, mismatch
+from trafficcore.spec import (
+    LabelMatcher,
+    QuotaRule,
+    QuotaSelector,
+    Workload,
+    WorkloadParameters,
+    full_name,
+)
+
+__all__ = ["QUOTA"]
+
+_ANY = "any"
+_STATUS_NAMES = {
+    "".join(word.capitalize() for word in status.name.split("_")): status.value
+    for status in HTTPStatus
+} | {"OK": 200}
+
+
+class _Status:
+    """A final HTTP status as a number, as its text, or by its name (`TooManyRequests`)."""
+
+    name = "status"
+    bounds = "200 to 599, or a name such as TooManyRequests"
+    _number = Int(least=200, most=599, quoted=True)
+
+    def read(self, node: Node, path: str, notes: Notes) -> int | Fault:
+        if isinstance(node, Scalar) and not node.text[:1].isdigit():
+            value = _STATUS_NAMES.get(node.text)
+            if value is not None and value >= self._number.least:  # type: ignore[operator]
+                return value
+            wanted = "a status from 200 to 599, or a name such as ServiceUnavailable"
+            return mismatch(node, path, wanted, notes)
+        return self._number.read(node, path, notes)
+
+
+def _later(name: str, kind: Any = TEXT, note: str = "", **more: Any) -> Field:
+    return Field(name, kind, effect=Effect.WARNED, part=4, note=note, **more)
+
+
+# -- rate_limiter --------------------------------------------------------------------------------
+
+_ONE_BUCKET = "one bucket serves all values of the label"
+
+
+def _tell_old_label_key(record: Record, notes: Notes) -> None:
+    if record.has("label_key"):
+        message = "is deprecated: write limit_by_label_key"
+        notes.warn(record.key("label_key"), record.to("label_key"), message)
+
+
+_RATE_LIMITER = Object(
+    (
+        Field("interval", Duration(above=True), required=True),
+        Field("continuous_fill", BOOL, default=True),
+        Field("delay_initial_fill", BOOL, default=False),
+        _later("limit_by_label_key", note=_ONE_BUCKET, default=""),
+        _later("label_key", note=_ONE_BUCKET, default=""),
+        _later("max_idle_time", Duration(), default=7200),
+        Field(
+            "lazy_sync",
+            Object((Field("enabled", BOOL), Field("num_sync", Int(least=1)))),
+            effect=Effect.WARNED,
+            part=0,
+            quiet=True,
+            note="there is nobody to agree with",
+        ),
+    ),
+    rules=(_tell_old_label_key,),
+)
+
+# -- scheduler -----------------------------------------------------------------------------------
+
+_PARAMETERS = Object(
+    (
+        Field("priority", Number(above=0), default=1),
+        Field("tokens", Number(least=0), default=1),
+        Field("queue_timeout", Duration()),
+    )
+)
+_WORKLOAD = Object(
+    (
+        Field("name", Text(least=1)),
+        Field("label_matcher", LABEL_MATCHER),
+        Field("parameters", _PARAMETERS),
+    )
+)
+
+
+def _names(workloads: tuple[Record, ...]) -> list[str]:
+    """Name each workload; one without a name goes by its place, as in Aperture."""
+    return [item.get("name", str(at)) for at, item in enumerate(workloads)]
+
+
+def _tell_workloads(record: Record, notes: Notes) -> None:
+    workloads = record.get("workloads", ())
+    names = _names(workloads)
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    seen: set[str] = set()
+    for name, item in zip(names, workloads, strict=True):
+        if name in twice and name in seen:
+            message = f"the workload {short(name)} is there twice"
+            notes.error(item.at("name"), item.to("name"), message, name)
+        seen.add(name)
+    for item in workloads[:-1]:
+        matcher = item.sub("label_matcher")
+        if not item.has("label_matcher") or (matcher is not None and not matcher.values):
+            message = "matches every request: later workloads are never reached"
+            notes.warn(item.node, item.path, message)
+
+
+_SCHEDULER = Object(
+    (
+        Field("workloads", ListOf(_WORKLOAD)),
+        Field("default_workload_parameters", _PARAMETERS),
+        _later("priority_label_key", default=""),
+        _later("tokens_label_key", default=""),
+        _later("fairness_label_key", default=""),
+        _later("workload_label_key", default=""),
+        _later("decision_deadline_margin", Duration(), default=0.01),
+        Field("denied_response_status_code", _Status(), default=503),
+    ),
+    rules=(_tell_workloads,),
+)
+
+# -- selectors -----------------------------------------------------------------------------------
+
+_SELECTOR = Object(
+    (
+        Field("service", TEXT),
+        Field("control_point", TEXT, default="ingress"),
+        Field(
+            "agent_group",
+            TEXT,
+            effect=Effect.WARNED,
+            default="default",
+            part=0,
+            quiet=True,
+            note="this process is its own agent",
+        ),
+        Field("label_matcher", LABEL_MATCHER),
+        _later("port", Object((Field("number", Int(least=0, most=65535)),))),
+    )
+)
+_MATCH_REQUEST = Object(
+    (
+        *(Field(name, TEXT) for name in ("method", "path", "host", "scheme")),
+        Field("headers", STRINGS),
+        Field(
+            "target_service",
+            Object(
+                (
+                    Field("group", TEXT),
+                    Field("kind", TEXT),
+                    Field("name", Text(least=1), required=True),
+                    Field("namespace", TEXT),
+                    Field("port", Int(least=1, most=65535)),
+                    Field("section_name", TEXT),
+                )
+            ),
+        ),
+    )
+)
+_ALERTER = Object(
+    (
+        Field("alert_name", TEXT),
+        Field("severity", Text(choices=("info", "warn", "crit"))),
+        Field("resolve_timeout", Duration()),
+        Field("labels", STRINGS),
+    )
+)
+
+# -- spec ----------------------------------------------------------------------------------------
+
+
+def _tell_quota(record: Record, notes: Notes) -> None:
+    for name in ("bucket_capacity", "fill_amount"):
+        if record.get(name) == 0:
+            notes.warn(record.at(name), record.to(name), "0 lets no request through", "0")
+
+
+_QUOTA_SCHEDULER = Object(
+    (
+        Field("bucket_capacity", Number(least=0), required=True),
+        Field("fill_amount", Number(least=0), required=True),
+        Field("rate_limiter", _RATE_LIMITER, required=True),
+        Field("scheduler", _SCHEDULER),
+        Field("selectors", ListOf(_SELECTOR)),
+        _later("match_requests", ListOf(_MATCH_REQUEST), "the policy is left out", default=()),
+        Field(
+            "alerter",
+            _ALERTER,
+            effect=Effect.WARNED,
+            part=0,
+            quiet=True,
+            note="what happens is told by the log",
+        ),
+    ),
+    rules=(_tell_quota,),
+)
+
+
+def _build_selector(record: Record, document: Document) -> QuotaSelector:
+    service = record.get("service", "")
+    service = "" if service.lower() == _ANY else full_name(service, document.namespace)
+    return QuotaSelector(
+        service=service,
+        control_point=record.get("control_point") or "ingress",
+        matcher=build_label_matcher(record.sub("label_matcher")),
+    )
+
+
+def _build_parameters(record: Record | None) -> WorkloadParameters:
+    if record is None:
+        return WorkloadParameters()
+    return WorkloadParameters(
+        priority=record.get("priority", 1),
+        tokens=record.get("tokens", 1),
+        queue_timeout=record.get("queue_timeout"),
+    )
+
+
+def _build_workloads(scheduler: Record) -> tuple[Workload, ...]:
+    workloads = scheduler.get("workloads", ())
+    return tuple(
+        Workload(
+            name=name,
+            matcher=build_label_matcher(item.sub("label_matcher")) or LabelMatcher(),
+            parameters=_build_parameters(item.sub("parameters")),
+        )
+        for name, item in zip(_names(workloads), workloads, strict=True)
+    )
+
+
+def _build(spec: Record, document: Document, notes: Notes) -> list[Any]:  # noqa: ARG001
+    quota = spec.values["quota_scheduler"]
+    if quota.get("match_requests"):  # without them the policy would be about every request
+        return []
+    limiter = quota.values["rate_limiter"]
+    scheduler = quota.get("scheduler") or Record(quota.node, quota.path)
+    selector = spec.sub("workload_selector")
+    selectors = quota.get("selectors") or (Record(quota.node, quota.path),)
+    wanted = spec.get("apply_to_traffic", "")
+    direction, gateway = traffic(wanted, is_gateway=False) if wanted else (None, None)
+    return [
+        QuotaRule(
+            source=document.source(quota.node, quota.path),
+            namespace=document.namespace,
+            capacity=quota.values["bucket_capacity"],
+            fill_amount=quota.values["fill_amount"],
+            interval=limiter.values["interval"],
+            continuous_fill=limiter.get("continuous_fill", True),
+            delay_initial_fill=limiter.get("delay_initial_fill", False),
+            labels=selector.get("labels", ()) if selector else (),
+            direction=direction,
+            gateway=gateway,
+            selectors=tuple(_build_selector(item, document) for item in selectors),
+            workloads=_build_workloads(scheduler),
+            default=_build_parameters(scheduler.sub("default_workload_parameters")),
+            denied_status=scheduler.get("denied_response_status_code", 503),
+        )
+    ]
+
+
+QUOTA = Kind(
+    name="QuotaSchedulingPolicy",
+    group="istio.alibabacloud.com",
+    versions=("v1",),
+    spec=Object(
+        (
+            Field("quota_scheduler", _QUOTA_SCHEDULER, required=True),
+            Field("workload_selector", WORKLOAD_SELECTOR),
+            apply_to_traffic("apply_to_traffic"),
+            Field(
+                "resources",
+                Object(
+                    (
+                        Field(
+                            "flow_control",
+                            Object(
+                                (_later("classifiers", ListOf(ANYTHING), default=()),)
+                            ),
+                        ),
+                    )
+                ),
+            ),
+        )
+    ),
+    build=_build,
+)

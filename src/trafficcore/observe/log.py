@@ -1,0 +1,74 @@
+"""Transitions as lines of the standard log: what somebody reads at 3 a.m.
+
+Each line names rule, file and line, counts, and until when. The logger is `trafficcore`; the event
+itself rides along as `record.event`. Nothing is logged per request.
+"""
+
+import logging
+from typing import Final
+
+from trafficcore.engine.events import (
+    BreakerChanged,
+    EndpointEjected,
+    EndpointReturned,
+    Event,
+    ModeChanged,
+    PolicyLoaded,
+    QueueFull,
+    Refusals,
+    RuleRead,
+    Unmatched,
+)
+
+__all__ = ["LOGGER", "describe", "log_event"]
+
+LOGGER: Final = logging.getLogger("trafficcore")
+LOGGER.addHandler(logging.NullHandler())
+
+
+def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one line an event
+    """Return the level and the line of an event."""
+    match event:
+        case RuleRead(source=source, about=about, why_not=""):
+            return logging.INFO, f"{source}: applies to {about}"
+        case RuleRead(source=source, why_not=why_not):
+            return logging.INFO, f"{source}: does not apply: {why_not}"
+        case PolicyLoaded(rules=rules, kept=kept, notices=notices, reload=reload):
+            done = f"reloaded, {kept} kept their state" if reload else "loaded"
+            tail = "".join(f"\n  {notice}" for notice in notices)
+            return (logging.WARNING if notices else logging.INFO), f"{rules} rules {done}{tail}"
+        case BreakerChanged(source=source, before=before, after=after):
+            counts = ", ".join(f"{key} {value}" for key, value in event.counts.items())
+            why = f" by {event.reason}" if event.reason else ""
+            until = "" if event.until is None else f", for {event.until - event.at:.3g} s"
+            level = logging.WARNING if after == "open" else logging.INFO
+            return level, f"{source}: {before} to {after}{why} ({counts}){until}"
+        case EndpointEjected(source=source, cluster=cluster, address=address):
+            verb = "ejected" if event.enforced else "would be ejected"
+            return logging.WARNING, (
+                f"{source}: {address} of {cluster} {verb} by {event.kind},"
+                f" ejection {event.ejections}, for at least {event.until - event.at:.3g} s"
+            )
+        case EndpointReturned(source=source, cluster=cluster, address=address):
+            return logging.INFO, f"{source}: {address} of {cluster} returned"
+        case Refusals(source=source, reason=reason, count=count):
+            verb = "refused" if event.enforced else "would have refused"
+            span = f" in {event.at - event.since:.3g} s" if event.at > event.since else ""
+            return logging.WARNING, f"{source}: {verb} {count}{span} ({reason.value})"
+        case QueueFull(source=source, waiting=waiting):
+            return logging.WARNING, f"{source}: queue full with {waiting} waiting"
+        case Unmatched(count=count, host=host):
+            return logging.WARNING, (
+                f"{count} requests met no rule, the last for Host {host!r}:"
+                " is it missing from hosts=?"
+            )
+        case ModeChanged(before=before, after=after):
+            return logging.WARNING, f"mode {before} to {after}"
+        case _:
+            return logging.INFO, str(event)
+
+
+def log_event(event: Event) -> None:
+    """Log one event; the engine's default listener."""
+    level, line = describe(event)
+    LOGGER.log(level, line, extra={"event": event})
