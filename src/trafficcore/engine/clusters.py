@@ -141,10 +141,12 @@ def _endpoints(name: str, given: Iterable[Any]) -> tuple[tuple[str, str, int], .
     """Read `endpoints=`: addresses, `(address, locality)` or `(address, locality, weight)`."""
     found: dict[str, tuple[str, str, int]] = {}
     for entry in given:
-        parts = (entry,) if isinstance(entry, str) else tuple(entry)
+        if not isinstance(entry, (str, tuple, list)):
+            raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
+        parts = [entry] if isinstance(entry, str) else list(entry)
         if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) for part in parts[:2]):
             raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        address, locality, weight = (*parts, *("", 1)[len(parts) - 1 :])
+        address, locality, weight = parts + ["", 1][len(parts) - 1 :]
         Endpoint(address, locality, weight)  # says what is wrong with it, if anything is
         if address in found:
             raise ConfigError(f"endpoint {address!r} of {name} is given twice")

@@ -4,7 +4,6 @@ Nothing that is running changes before everything is built: a set with any fault
 """
 
 from collections.abc import Hashable, Iterable
-from fractions import Fraction
 from typing import Any
 
 import attrs
@@ -74,12 +73,9 @@ class _Compiler:
         self._breaks: list[BreakStage] = []
         self._quotas: list[QuotaStage] = []
         self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
-        scoped = (*policy.limits, *policy.breakers)
-        self._known = frozenset(
-            rule.scope.vhost.name
-            for rule in scoped
-            if rule.scope.vhost is not None and rule.scope.vhost.name != "*"
-        ) | {name for name, _, _ in build.identity.hosts}
+        scopes = [rule.scope for rule in policy.limits] + [rule.scope for rule in policy.breakers]
+        named = {scope.vhost.name for scope in scopes if scope.vhost is not None} - {"*"}
+        self._known = frozenset(named | {name for name, _, _ in build.identity.hosts})
 
     def table(self) -> Table:
         for limit in self._policy.limits:
@@ -220,8 +216,7 @@ def breaker_settings(spec: BreakRule) -> Settings:
     percents = {"error_rate": spec.error_percent, "gateway_error_rate": spec.gateway_error_percent}
     for measure, percent in percents.items():
         if percent:
-            # a Fraction, since 7 % of 100 is 7 and not 7.000000000000001
-            rules.append(TripRule(measure, Fraction(percent, 100), min_calls=floor))
+            rules.append(TripRule(measure, percent / 100, min_calls=floor))
     return Settings(
         window=Time(spec.window, buckets=10),
         slow_after=spec.slow_after,

@@ -67,14 +67,14 @@ class BreakerChanged(Event):
 
 @attrs.frozen
 class EndpointEjected(Event):
-    """An endpoint gets no calls before `until`, rounded up to the next sweep."""
+    """An endpoint gets no calls until the sweep at `until`; None where it was not `enforced`."""
 
     source: Source
     cluster: str
     address: str
     kind: str
     enforced: bool
-    until: float
+    until: float | None
     ejections: int
     count: int
 

@@ -16,6 +16,9 @@ __all__ = ["Identity", "host_matches", "strip_port"]
 
 _CLUSTER: Final = "cluster.local"
 
+#: Virtual hosts by name, declared port (0: none) and the Hosts they answer to.
+Declared = tuple[tuple[str, int, frozenset[str]], ...]
+
 
 def strip_port(host: str) -> str:
     """Return a host without its port, in lower case and without a trailing dot."""
@@ -41,7 +44,7 @@ def _split_name(name: str) -> tuple[str, int]:
     return bare, int(rest[1:]) if rest.startswith(":") else 0
 
 
-def _declared(hosts: Mapping[str, Iterable[str]]) -> tuple[tuple[str, int, frozenset[str]], ...]:
+def _declared(hosts: Mapping[str, Iterable[str]]) -> Declared:
     return tuple(
         (*_split_name(name), frozenset(strip_port(host) for host in (_split_name(name)[0], *known)))
         for name, known in hosts.items()
@@ -50,6 +53,10 @@ def _declared(hosts: Mapping[str, Iterable[str]]) -> tuple[tuple[str, int, froze
 
 def _text(labels: Iterable[tuple[str, str]]) -> str:
     return ",".join(f"{key}={value}" for key, value in labels) or "no labels"
+
+
+def _to_declared(hosts: Mapping[str, Iterable[str]] | Declared) -> Declared:
+    return _declared(hosts) if isinstance(hosts, Mapping) else hosts
 
 
 @attrs.frozen(kw_only=True)
@@ -64,10 +71,7 @@ class Identity:
     gateway: bool = False
     locality: str = ""
     root_namespace: str = "istio-system"
-    hosts: tuple[tuple[str, int, frozenset[str]], ...] = attrs.field(
-        factory=tuple,
-        converter=lambda hosts: _declared(hosts) if isinstance(hosts, Mapping) else hosts,
-    )
+    hosts: Declared = attrs.field(default=(), converter=_to_declared)
 
     def selects(self, namespace: str, labels: tuple[tuple[str, str], ...]) -> str:
         """Return "" if a rule of this namespace and selector is for this process, else why not."""

@@ -35,9 +35,12 @@ TOPOLOGY: Final = (
 class Member(Protocol):
     """What is looked at of an endpoint."""
 
-    locality: str
-    weight: int
-    labels: Mapping[str, str]
+    @property
+    def locality(self) -> str: ...
+    @property
+    def weight(self) -> int: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
 
 
 @attrs.frozen(kw_only=True)
@@ -195,11 +198,7 @@ def _assignment(count: int, groups: Sequence[Group], weighted: bool, why: str) -
     for group in groups:
         for member in group.members:
             priorities[member.index] = group.priority
-    weights = {
-        (group.priority, group.locality or ""): group.weight or 0
-        for group in groups
-        if group.members
-    }
+    weights = {(g.priority, g.locality or ""): g.weight or 0 for g in groups if g.members}
     return Assignment(priorities=tuple(priorities), weights=weights if weighted else None, why=why)
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import Any
 
 from trafficcore.engine.cluster import Cluster
-from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import Class, QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
 from trafficcore.engine.verdict import Permit
@@ -57,7 +56,11 @@ class Plan:
         self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
         self.quotas = quotas
         self.cluster = cluster
-        rules: list[Rule] = [stage.rule for stage in (*limits, *breaks, *quotas)]
+        rules = [
+            *(stage.rule for stage in limits),
+            *(stage.rule for stage in breaks),
+            *(stage.rule for stage in quotas),
+        ]
         if cluster is not None and cluster.rule is not None:
             rules.append(cluster.rule)
         self.rules = tuple(rules)
@@ -81,7 +84,7 @@ class Plan:
         if outcome is SUCCESS or outcome is FAILURE:
             started = permit.started_at
             took = (now if started is None else started) - permit.admitted_at
-            if outcome is SUCCESS and (breaker.slow_after is None or took <= breaker.slow_after):
+            if outcome is SUCCESS and took <= breaker.slow_after:
                 breaker.good(era, now)
             else:
                 breaker.record(

@@ -27,7 +27,7 @@ def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | 
             flow.waited += 1
             flow.waiting += 1
             waiter = ticket.waiter = stage.queue.enqueue(
-                now, flow, parameters.priority, parameters.tokens, ticket.deadline, ticket
+                now, flow.name, parameters.priority, parameters.tokens, ticket.deadline, ticket
             )
             return ticket if waiter.reason is None else engine.refuse.unqueued(ticket, now)
         flow.admitted += 1

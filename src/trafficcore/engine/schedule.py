@@ -175,10 +175,10 @@ class QuotaStage:
         for flow in (*self._classes, self.default):
             flow.waiting = 0
 
-    def reject(self, now: float, reason: Reason, retry_at: float | None) -> Rejection:
+    def reject(self, now: float, reason: Reason) -> Rejection:
         """Return the refusal with the status the policy asks for."""
         return Rejection(
-            reason, self.denied, _OVERLOADED, reason.value, self.rule.source, now, retry_at
+            reason, self.denied, _OVERLOADED, reason.value, self.rule.source, now, None
         )
 
     def snapshot(self, now: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.errors import ConfigError
 from trafficcore.live.balancer_view import view
-from trafficcore.live.pick import Pick
+from trafficcore.live.pick import NoPick, Pick
 from trafficcore.spec import LocalityLb
 
 __all__ = ["Balancer", "Pick"]
@@ -45,15 +45,15 @@ class Balancer:
     or `endpoint = balancer.pick()`, and later `balancer.report(endpoint, status=503)`.
     """
 
-    ATOMIC: ClassVar[tuple[str, ...]] = ("_take", "_close")
+    ATOMIC: ClassVar[tuple[str, ...]] = ("pick", "report")
     __slots__ = (
         "__weakref__",
         "_clock",
         "_due",
         "_ejector",
         "_endpoints",
-        "_lock",
         "_locality_lb",
+        "_lock",
         "_panic_threshold",
         "_picker",
         "_seen",
@@ -64,7 +64,7 @@ class Balancer:
         "name",
     )
 
-    def __init__(  # noqa: PLR0913  # settings, each by its name
+    def __init__(  # settings, each by its name
         self,
         endpoints: Iterable[Endpoint | str | tuple[Any, ...]],
         *,
@@ -97,43 +97,50 @@ class Balancer:
         self.update(endpoints)
 
     def pick(self) -> Pick:
-        """Return where the next call goes; a false pick where nobody can take it."""
+        """Return where the next call goes; a false pick where nobody can take it. *atomic*."""
         now = self._clock()
         if now >= self._due:
-            self._sweep(now)
-        return self._take(now)
+            self._renew(now)
+        endpoint = self._picker.pick()
+        if endpoint is None:
+            return self._nowhere(now)
+        endpoint.active += 1
+        return Pick(self, endpoint)
 
     def report(
         self,
         pick: Pick,
-        *,
         ok: bool | None = True,
+        *,
         status: int | None = None,
         result: Result | None = None,
     ) -> None:
-        """Say how a call ended, once: later reports of the same pick count for nothing.
+        """Say how a call ended, once: later reports of the same pick count for nothing. *atomic*.
 
         `status` is its HTTP status (a 5xx is a failure); without one, `ok` says it: None is no
-        verdict. `result` tells apart what never became an answer.
+        verdict. `result` tells apart what never became an answer. A threshold met is *guarded*.
         """
-        endpoint = self._close(pick)
-        ejector = self._ejector
-        if endpoint is None or ejector is None:
+        endpoint = pick._open  # noqa: SLF001
+        pick._open = None  # noqa: SLF001
+        if endpoint is None:
             return
-        if ok is None and status is None and result is None:
+        endpoint.active -= 1
+        ejector = self._ejector
+        if ejector is None:
             return
         now = self._clock()
         if now >= self._due:
-            self._sweep(now)
+            self._renew(now)
         if result is not None:
             ejector.local(endpoint.tally, now, result, status)
-        elif status is None and ok:
+        elif status is not None:
+            ejector.record(endpoint.tally, now, status)
+        elif ok:
             endpoint.tally.good()
-            return
-        else:
-            ejector.record(endpoint.tally, now, 500 if status is None else status)
+        elif ok is not None:
+            ejector.record(endpoint.tally, now, 500)
         if ejector.version != self._seen:
-            self._renew()
+            self._renew(now)
 
     def update(self, endpoints: Iterable[Endpoint | str | tuple[Any, ...]]) -> None:
         """Replace the endpoints; those whose address stays keep their counts and ejections."""
@@ -159,13 +166,12 @@ class Balancer:
                     self._ejector.remove(gone.tally, now)
             self._assign()
             self._seen = -1
-        self._renew()
+        self._renew(now)
 
     def snapshot(self) -> dict[str, Any]:
         """Return where calls go and why, who is out, since when and until when: plain data."""
         now = self._clock()
-        if now >= self._due:
-            self._sweep(now)
+        self._renew(now)
         with self._lock:
             return view(
                 name=self.name,
@@ -177,22 +183,6 @@ class Balancer:
                 now=now,
             )
 
-    def _take(self, now: float) -> Pick:
-        """Pick and count the call in: *atomic*, one after the other."""
-        endpoint = self._picker.pick()
-        if endpoint is None:
-            return self._nowhere(now)
-        endpoint.active += 1
-        return Pick(self, endpoint)
-
-    def _close(self, pick: Pick) -> Endpoint | None:
-        """Count the call out, once; the endpoint, or None if that was done. *atomic*."""
-        endpoint = pick._open  # noqa: SLF001
-        pick._open = None  # noqa: SLF001
-        if endpoint is not None:
-            endpoint.active -= 1
-        return endpoint
-
     def _nowhere(self, now: float) -> Pick:
         """Return the pick that stands for none."""
         back = [
@@ -201,14 +191,7 @@ class Balancer:
             if tally is not None and tally.ejected
         ]
         first = min((until for until in back if until is not None), default=inf)
-        return Pick(self, None, max(0, first - now) if isfinite(first) else None)
-
-    def _sweep(self, now: float) -> None:
-        """Let back those whose time is over."""
-        ejector = self._ejector
-        if ejector is not None:
-            ejector.sweep(now)
-        self._renew()
+        return NoPick(self, max(0, first - now) if isfinite(first) else None)
 
     def _assign(self) -> None:
         """Give every endpoint its priority; the lock is held."""
@@ -226,10 +209,12 @@ class Balancer:
             if priority is not None:
                 self._taking.append(endpoint)
 
-    def _renew(self) -> None:
-        """Make the picker anew if it has changed who is out, and tell of it."""
+    def _renew(self, now: float) -> None:
+        """Do what is due; make the picker anew if that or an outcome has changed who is out."""
         ejector = self._ejector
         with self._lock:
+            if ejector is not None:
+                ejector.sweep(now)
             version = 0 if ejector is None else ejector.version
             if version != self._seen:
                 for endpoint in self._endpoints.values():

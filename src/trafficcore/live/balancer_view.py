@@ -9,7 +9,7 @@ from trafficcore.core.outlier import Ejector
 __all__ = ["view"]
 
 
-def view(  # noqa: PLR0913  # one caller, by name
+def view(  # one caller, by name
     *,
     name: str,
     locality: str,

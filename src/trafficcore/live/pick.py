@@ -1,7 +1,7 @@
 """`Pick`: one call's leave to use one endpoint, reported on once."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from trafficcore.core.balance.endpoint import Endpoint
 from trafficcore.core.outlier import Result
@@ -11,7 +11,7 @@ from trafficcore.outcome import Outcome, Reason
 if TYPE_CHECKING:
     from trafficcore.live.balancer import Balancer
 
-__all__ = ["Pick"]
+__all__ = ["NoPick", "Pick"]
 
 
 class Pick:
@@ -22,33 +22,26 @@ class Pick:
     the call the pick is false, and entering it raises `Rejected`.
     """
 
-    __slots__ = ("_balancer", "_open", "_verdict", "endpoint", "retry_after")
+    __slots__ = ("_balancer", "_open", "_verdict", "endpoint")
 
-    def __init__(
-        self, balancer: "Balancer", endpoint: Endpoint | None, retry_after: float | None = None
-    ) -> None:
-        self.endpoint = endpoint
-        #: Seconds until somebody may be back, where nobody is there (None: unknown).
-        self.retry_after = retry_after
-        self._open = endpoint
+    def __init__(self, balancer: "Balancer", endpoint: Endpoint) -> None:
         self._balancer = balancer
+        self._open: Endpoint | None = endpoint
         self._verdict: int | Outcome | None = None
-
-    def __bool__(self) -> bool:
-        return self.endpoint is not None
+        self.endpoint: Endpoint = endpoint
 
     def __repr__(self) -> str:
-        return f"<Pick of {self.endpoint!r}>"
+        return f"<Pick of {self.address}>"
 
     @property
     def address(self) -> str:
         """Where the call goes, `host:port`."""
-        return self._there().address
+        return self.endpoint.address
 
     @property
     def locality(self) -> str:
         """Which region, zone and sub-zone that is in."""
-        return self._there().locality
+        return self.endpoint.locality
 
     def fail(self, status: int = 500) -> None:
         """Have leaving the `with` report a failure of this status."""
@@ -58,8 +51,7 @@ class Pick:
         """Have leaving the `with` report nothing."""
         self._verdict = Outcome.IGNORED
 
-    def __enter__(self) -> "Pick":
-        self._there()
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -68,24 +60,48 @@ class Pick:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        verdict = self._verdict
+        verdict: int | Outcome | Result | None = self._verdict
         if verdict is None and error is not None:
             verdict = _verdict_of(error)
-        if isinstance(verdict, Result):
+        if verdict is None:
+            self._balancer.report(self)
+        elif isinstance(verdict, Result):
             self._balancer.report(self, result=verdict)
         elif isinstance(verdict, Outcome):
             self._balancer.report(self, ok=None)
         else:
             self._balancer.report(self, status=verdict)
 
-    def _there(self) -> Endpoint:
-        if self.endpoint is None:
-            raise Rejected(
-                Reason.NO_HEALTHY_ENDPOINT,
-                source=self._balancer.name,
-                retry_after=self.retry_after,
-            )
-        return self.endpoint
+
+class NoPick(Pick):
+    """Nobody can take the call; `retry_after` seconds on somebody may be back (None: unknown)."""
+
+    __slots__ = ("retry_after",)
+
+    def __init__(self, balancer: "Balancer", retry_after: float | None) -> None:
+        self._balancer = balancer
+        self._open = None
+        self._verdict = None
+        self.retry_after = retry_after
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "<Pick of nobody>"
+
+    def __enter__(self) -> Self:
+        raise self._refusal()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "endpoint":  # the one thing a pick has that this one lacks
+            raise self._refusal()
+        raise AttributeError(name)
+
+    def _refusal(self) -> Rejected:
+        return Rejected(
+            Reason.NO_HEALTHY_ENDPOINT, source=self._balancer.name, retry_after=self.retry_after
+        )
 
 
 def _verdict_of(error: BaseException) -> "Result | Outcome":

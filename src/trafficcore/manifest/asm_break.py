@@ -32,7 +32,7 @@ def _tell_breaker(record: Record, notes: Notes) -> None:
 def _can_trip(record: Record) -> bool:
     """Whether any of its rules is whole; one that is faulty was told already."""
     if record.has("max_slow_requests") and record.has("slow_request_rt"):
-        return record.get("max_slow_requests") != 0
+        return bool(record.get("max_slow_requests", 1))
     for name in ("error_percent", "gateway_error_percent"):
         percent = record.sub(name)
         if record.has(name) and (percent is None or percent.get("value", 0) != 0):

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from trafficcore.manifest.common import HEADERS_TO_ADD, LATER, Document, Kind, headers
+from trafficcore.manifest.common import HEADERS_TO_ADD, Document, Kind, headers
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.matchers import (
     REQUEST_MATCH,

@@ -10,7 +10,7 @@ from trafficcore.errors import ConfigError
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.nodes import Node
 from trafficcore.manifest.problems import Notes
-from trafficcore.manifest.shapes import ANYTHING, STRINGS, ListOf, MapOf
+from trafficcore.manifest.shapes import ANYTHING, STRINGS, MapOf
 from trafficcore.manifest.types import TEXT, Int, Text
 from trafficcore.spec import Direction, Source, pattern
 
@@ -109,14 +109,14 @@ _CONTROL = re.compile("[\0-\x08\n-\x1f\x7f]")
 
 
 def _host(text: str) -> str | None:
-    return None if len(text) <= 255 and _HOST.match(text) else "a host name or a wildcard"  # noqa: PLR2004
+    return None if len(text) <= 255 and _HOST.match(text) else "a host name or a wildcard"
 
 
 def _regex(text: str) -> str | None:
     try:
         pattern(text)
     except ConfigError as error:
-        return f"a regular expression ({error})"
+        return f"a regular expression ({error.__cause__ or error})"
     return None
 
 

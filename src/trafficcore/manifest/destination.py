@@ -197,7 +197,9 @@ def _label_key(text: str) -> str | None:
 
 
 def _tell_subsets(record: Record, notes: Notes) -> None:
-    _tell_repeats(record, "subsets", [item.get("name") for item in record.get("subsets", ())], notes)
+    _tell_repeats(
+        record, "subsets", [item.get("name") for item in record.get("subsets", ())], notes
+    )
     _tell_repeats(record, "exportTo", list(record.get("exportTo", ())), notes)
 
 

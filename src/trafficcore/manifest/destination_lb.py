@@ -67,7 +67,7 @@ def _tell_distribute(record: Record, notes: Notes) -> None:
     _tell_overlaps([(key.text, key) for key, _ in node.entries], record.to("to"), notes)
     if weights is not None and len(weights) == len(node.entries):
         total = sum(weight for _, weight in weights)
-        if total != 100:  # noqa: PLR2004
+        if total != 100:
             message = f"must hold weights that sum to 100, not {total}"
             notes.error(node, record.to("to"), message, str(total))
 
@@ -77,7 +77,9 @@ def _tell_locality(record: Record, notes: Notes) -> None:
     places = [(rule.get("from"), rule.at("from")) for rule in rules if rule.get("from")]
     _tell_overlaps(places, record.to("distribute"), notes)
     if rules and record.get("failover"):
-        notes.error(record.key("failover"), record.path, "distribute and failover exclude each other")
+        notes.error(
+            record.key("failover"), record.path, "distribute and failover exclude each other"
+        )
     topology = [label for label in record.get("failoverPriority", ()) if label in _TOPOLOGY]
     if topology and record.get("failover"):
         message = f"failover and failoverPriority with {topology[0]} exclude each other"
@@ -161,14 +163,14 @@ def build_locality(balancer: Record | None) -> LocalityLb | None:
 
 
 def _is_prime(number: int) -> bool:
-    if number < 4:  # noqa: PLR2004
+    if number < 4:
         return number > 1
     return number % 2 == 1 and all(number % odd for odd in range(3, int(number**0.5) + 1, 2))
 
 
 def _tell_maglev(record: Record, notes: Notes) -> None:
     size = record.get("tableSize")
-    if size is not None and not (size < 5_000_011 and _is_prime(size)):  # noqa: PLR2004
+    if size is not None and not (size < 5_000_011 and _is_prime(size)):
         message = f"must be a prime below 5000011, not {size}"
         notes.error(record.at("tableSize"), record.to("tableSize"), message, str(size))
 

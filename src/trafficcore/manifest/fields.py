@@ -7,9 +7,9 @@ mean", fill the docs' field table and can be turned into a JSON Schema.
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
@@ -127,8 +127,8 @@ Rule = Callable[[Record, Notes], None]
 class Object:
     """A mapping with known fields. Its rules run after its fields, over what is there."""
 
-    fields: tuple[Field, ...] = attrs.field(converter=tuple)
-    rules: tuple[Rule, ...] = attrs.field(default=(), converter=tuple, kw_only=True)
+    fields: tuple[Field, ...] = attrs.field()
+    rules: tuple[Rule, ...] = attrs.field(default=(), kw_only=True)
     name: str = attrs.field(default="object", kw_only=True)
     bounds: str = attrs.field(default="", kw_only=True)
     by_name: dict[str, Field] = attrs.field(init=False, repr=False, eq=False)
@@ -142,7 +142,7 @@ class Object:
     def read(self, node: Node, path: str, notes: Notes) -> Record | Fault:
         """Read all fields of a mapping, whatever is wrong with some of them."""
         if not isinstance(node, Mapping):
-            return cast("Fault", mismatch(node, path, "a mapping", notes))
+            return mismatch(node, path, "a mapping", notes)
         record = Record(node, path)
         tell_keys(node, path, notes)
         for key, value in node.entries:
@@ -181,13 +181,21 @@ class Object:
         message += f"; did you mean {known!r}?" if known else ""
         notes.error(key, join(path, key.text), message, key.text)
 
-    def rows(self, path: str) -> Iterator[tuple[str, Field]]:
-        """Walk the whole table below this object, each field with its general path."""
+    def rows(self, path: str, outer: Field | None = None) -> "Iterator[Row]":
+        """Walk the whole table below this object.
+
+        Each row has the general path, the field, and the outermost field above it that does
+        nothing: what is inside does nothing either.
+        """
         for field in self.fields:
-            yield join(path, field.name), field
+            yield join(path, field.name), field, outer
             inner = getattr(field.type, "rows", None)
             if inner is not None:
-                yield from inner(join(path, field.name))
+                idle = field if field.effect is not Effect.HONOURED else None
+                yield from inner(f"{path}.{field.name}", outer or idle)
+
+
+Row = tuple[str, Field, Field | None]
 
 
 def tell_keys(node: Mapping, path: str, notes: Notes) -> None:
@@ -196,15 +204,15 @@ def tell_keys(node: Mapping, path: str, notes: Notes) -> None:
         notes.error(key, join(path, key.text), message, key.text)
 
 
-def nearest(name: str, known: object) -> str:
+def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return the known name that a person most likely meant, or nothing."""
-    names = list(cast("dict[str, Any]", known))
+    names = list(known)
     plain = name.replace("_", "").replace("-", "").lower()
     for other in names:
         if other.replace("_", "").lower() == plain:
-            return str(other)
-    close = difflib.get_close_matches(name[:_LONGEST_WORD], names, n=1, cutoff=0.6)
-    return str(close[0]) if close else ""
+            return other
+    close = difflib.get_close_matches(name[:_LONGEST_WORD], names, n=1, cutoff=cutoff)
+    return close[0] if close else ""
 
 
 def join(path: str, name: str) -> str:

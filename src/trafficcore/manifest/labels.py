@@ -47,9 +47,7 @@ _EXPRESSION = Object(
             Object((Field("label", _KEY, required=True), Field("regex", REGEX, required=True))),
         ),
     ),
-    rules=(
-        exactly_one("all", "any", "not", "label_exists", "label_equals", "label_matches"),
-    ),
+    rules=(exactly_one("all", "any", "not", "label_exists", "label_equals", "label_matches"),),
     name="expression",
 )
 

@@ -158,16 +158,15 @@ def build_request_match(record: Record | None) -> RequestMatch:
     """Make a matcher of `request_match`; none at all matches every request."""
     if record is None:
         return RequestMatch()
-    address = record.sub("remote_address")
+    remote = record.sub("remote_address")
+    address = None
+    if remote is not None:
+        lengths = (remote.get(f"{version}_prefix_mask_len") for version in ("v4", "v6"))
+        address = AddressMatch(remote.values["address"], *lengths)
     return RequestMatch(
         headers=tuple(_build_header(item) for item in record.get("header_match", ())),
         queries=tuple(_build_query(item) for item in record.get("query_match", ())),
-        address=address
-        and AddressMatch(
-            address.values["address"],
-            address.get("v4_prefix_mask_len"),
-            address.get("v6_prefix_mask_len"),
-        ),
+        address=address,
     )
 
 

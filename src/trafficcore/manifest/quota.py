@@ -1,54 +1,19 @@
 """QuotaSchedulingPolicy: its fields, and the `QuotaRule` it becomes."""
 
-from collections import Counter
-from http import HTTPStatus
 from typing import Any
 
 from trafficcore.manifest.common import WORKLOAD_SELECTOR, Document, Kind, apply_to_traffic, traffic
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.labels import LABEL_MATCHER, build_label_matcher
-from trafficcore.manifest.nodes import Node, Scalar
-from trafficcore.manifest.problems import Notes, short
+from trafficcore.manifest.problems import Notes
+from trafficcore.manifest.scheduler import SCHEDULER, build_parameters, build_workloads, later
 from trafficcore.manifest.shapes import ANYTHING, STRINGS, ListOf
-from trafficcore.manifest.types import BOOL, TEXT, Duration, Fault, Int, Number, Text, mismatch
-from trafficcore.spec import (
-    LabelMatcher,
-    QuotaRule,
-    QuotaSelector,
-    Workload,
-    WorkloadParameters,
-    full_name,
-)
+from trafficcore.manifest.types import BOOL, TEXT, Duration, Int, Number, Text
+from trafficcore.spec import QuotaRule, QuotaSelector, full_name
 
 __all__ = ["QUOTA"]
 
 _ANY = "any"
-_STATUS_NAMES = {
-    "".join(word.capitalize() for word in status.name.split("_")): status.value
-    for status in HTTPStatus
-} | {"OK": 200}
-
-
-class _Status:
-    """A final HTTP status as a number, as its text, or by its name (`TooManyRequests`)."""
-
-    name = "status"
-    bounds = "200 to 599, or a name such as TooManyRequests"
-    _number = Int(least=200, most=599, quoted=True)
-
-    def read(self, node: Node, path: str, notes: Notes) -> int | Fault:
-        if isinstance(node, Scalar) and not node.text[:1].isdigit():
-            value = _STATUS_NAMES.get(node.text)
-            if value is not None and value >= self._number.least:  # type: ignore[operator]
-                return value
-            wanted = "a status from 200 to 599, or a name such as ServiceUnavailable"
-            return mismatch(node, path, wanted, notes)
-        return self._number.read(node, path, notes)
-
-
-def _later(name: str, kind: Any = TEXT, note: str = "", **more: Any) -> Field:
-    return Field(name, kind, effect=Effect.WARNED, part=4, note=note, **more)
-
 
 # -- rate_limiter --------------------------------------------------------------------------------
 
@@ -66,9 +31,9 @@ _RATE_LIMITER = Object(
         Field("interval", Duration(above=True), required=True),
         Field("continuous_fill", BOOL, default=True),
         Field("delay_initial_fill", BOOL, default=False),
-        _later("limit_by_label_key", note=_ONE_BUCKET, default=""),
-        _later("label_key", note=_ONE_BUCKET, default=""),
-        _later("max_idle_time", Duration(), default=7200),
+        later("limit_by_label_key", note=_ONE_BUCKET, default=""),
+        later("label_key", note=_ONE_BUCKET, default=""),
+        later("max_idle_time", Duration(), default=7200),
         Field(
             "lazy_sync",
             Object((Field("enabled", BOOL), Field("num_sync", Int(least=1)))),
@@ -79,60 +44,6 @@ _RATE_LIMITER = Object(
         ),
     ),
     rules=(_tell_old_label_key,),
-)
-
-# -- scheduler -----------------------------------------------------------------------------------
-
-_PARAMETERS = Object(
-    (
-        Field("priority", Number(above=0), default=1),
-        Field("tokens", Number(least=0), default=1),
-        Field("queue_timeout", Duration()),
-    )
-)
-_WORKLOAD = Object(
-    (
-        Field("name", Text(least=1)),
-        Field("label_matcher", LABEL_MATCHER),
-        Field("parameters", _PARAMETERS),
-    )
-)
-
-
-def _names(workloads: tuple[Record, ...]) -> list[str]:
-    """Name each workload; one without a name goes by its place, as in Aperture."""
-    return [item.get("name", str(at)) for at, item in enumerate(workloads)]
-
-
-def _tell_workloads(record: Record, notes: Notes) -> None:
-    workloads = record.get("workloads", ())
-    names = _names(workloads)
-    twice = {name for name, count in Counter(names).items() if count > 1}
-    seen: set[str] = set()
-    for name, item in zip(names, workloads, strict=True):
-        if name in twice and name in seen:
-            message = f"the workload {short(name)} is there twice"
-            notes.error(item.at("name"), item.to("name"), message, name)
-        seen.add(name)
-    for item in workloads[:-1]:
-        matcher = item.sub("label_matcher")
-        if not item.has("label_matcher") or (matcher is not None and not matcher.values):
-            message = "matches every request: later workloads are never reached"
-            notes.warn(item.node, item.path, message)
-
-
-_SCHEDULER = Object(
-    (
-        Field("workloads", ListOf(_WORKLOAD)),
-        Field("default_workload_parameters", _PARAMETERS),
-        _later("priority_label_key", default=""),
-        _later("tokens_label_key", default=""),
-        _later("fairness_label_key", default=""),
-        _later("workload_label_key", default=""),
-        _later("decision_deadline_margin", Duration(), default=0.01),
-        Field("denied_response_status_code", _Status(), default=503),
-    ),
-    rules=(_tell_workloads,),
 )
 
 # -- selectors -----------------------------------------------------------------------------------
@@ -151,7 +62,7 @@ _SELECTOR = Object(
             note="this process is its own agent",
         ),
         Field("label_matcher", LABEL_MATCHER),
-        _later("port", Object((Field("number", Int(least=0, most=65535)),))),
+        later("port", Object((Field("number", Int(least=0, most=65535)),))),
     )
 )
 _MATCH_REQUEST = Object(
@@ -196,9 +107,9 @@ _QUOTA_SCHEDULER = Object(
         Field("bucket_capacity", Number(least=0), required=True),
         Field("fill_amount", Number(least=0), required=True),
         Field("rate_limiter", _RATE_LIMITER, required=True),
-        Field("scheduler", _SCHEDULER),
+        Field("scheduler", SCHEDULER),
         Field("selectors", ListOf(_SELECTOR)),
-        _later("match_requests", ListOf(_MATCH_REQUEST), "the policy is left out", default=()),
+        later("match_requests", ListOf(_MATCH_REQUEST), "the policy is left out", default=()),
         Field(
             "alerter",
             _ALERTER,
@@ -219,28 +130,6 @@ def _build_selector(record: Record, document: Document) -> QuotaSelector:
         service=service,
         control_point=record.get("control_point") or "ingress",
         matcher=build_label_matcher(record.sub("label_matcher")),
-    )
-
-
-def _build_parameters(record: Record | None) -> WorkloadParameters:
-    if record is None:
-        return WorkloadParameters()
-    return WorkloadParameters(
-        priority=record.get("priority", 1),
-        tokens=record.get("tokens", 1),
-        queue_timeout=record.get("queue_timeout"),
-    )
-
-
-def _build_workloads(scheduler: Record) -> tuple[Workload, ...]:
-    workloads = scheduler.get("workloads", ())
-    return tuple(
-        Workload(
-            name=name,
-            matcher=build_label_matcher(item.sub("label_matcher")) or LabelMatcher(),
-            parameters=_build_parameters(item.sub("parameters")),
-        )
-        for name, item in zip(_names(workloads), workloads, strict=True)
     )
 
 
@@ -267,8 +156,8 @@ def _build(spec: Record, document: Document, notes: Notes) -> list[Any]:  # noqa
             direction=direction,
             gateway=gateway,
             selectors=tuple(_build_selector(item, document) for item in selectors),
-            workloads=_build_workloads(scheduler),
-            default=_build_parameters(scheduler.sub("default_workload_parameters")),
+            workloads=build_workloads(scheduler),
+            default=build_parameters(scheduler.sub("default_workload_parameters")),
             denied_status=scheduler.get("denied_response_status_code", 503),
         )
     ]
@@ -289,9 +178,7 @@ QUOTA = Kind(
                     (
                         Field(
                             "flow_control",
-                            Object(
-                                (_later("classifiers", ListOf(ANYTHING), default=()),)
-                            ),
+                            Object((later("classifiers", ListOf(ANYTHING), default=()),)),
                         ),
                     )
                 ),

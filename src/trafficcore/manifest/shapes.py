@@ -4,11 +4,11 @@
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import attrs
 
-from trafficcore.manifest.fields import Field, Object, Record, Rule, join, tell_keys
+from trafficcore.manifest.fields import Field, Object, Record, Row, Rule, join, tell_keys
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
 from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.types import FAULT, TEXT, Fault, Type, mismatch
@@ -34,6 +34,7 @@ class Anything:
     bounds: str = ""
 
     def read(self, node: Node, path: str, notes: Notes) -> Node:  # noqa: ARG002
+        """Return the node itself."""
         return node
 
 
@@ -46,8 +47,9 @@ class ListOf:
     most: int | None = attrs.field(default=None, kw_only=True)
 
     def read(self, node: Node, path: str, notes: Notes) -> tuple[Any, ...] | Fault:
+        """Read every item, whatever is wrong with some."""
         if not isinstance(node, Sequence):
-            return cast("Fault", mismatch(node, path, "a list", notes))
+            return mismatch(node, path, "a list", notes)
         if len(node.items) < self.least:
             notes.error(node, path, f"must hold at least {self.least} item")
         if self.most is not None and len(node.items) > self.most:
@@ -59,19 +61,21 @@ class ListOf:
 
     @property
     def name(self) -> str:
+        """Return its name in the field table."""
         return f"list of {self.item.name}"
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table."""
         if self.most is not None:
             return f"at most {self.most} items"
         return f"at least {self.least} item" if self.least else self.item.bounds
 
-    def rows(self, path: str) -> Iterator[tuple[str, Field]]:
+    def rows(self, path: str, outer: Field | None = None) -> Iterator[Row]:
         """Walk the table of the items."""
         inner = getattr(self.item, "rows", None)
         if inner is not None:
-            yield from inner(f"{path}[]")
+            yield from inner(f"{path}[]", outer)
 
 
 @attrs.frozen
@@ -87,8 +91,9 @@ class MapOf:
     check: Callable[[str], str | None] | None = attrs.field(default=None, kw_only=True)
 
     def read(self, node: Node, path: str, notes: Notes) -> tuple[tuple[str, Any], ...] | Fault:
+        """Read every pair, whatever is wrong with some."""
         if not isinstance(node, Mapping):
-            return cast("Fault", mismatch(node, path, "a mapping", notes))
+            return mismatch(node, path, "a mapping", notes)
         tell_keys(node, path, notes)
         if len(node.entries) < self.least:
             notes.error(node, path, "must not be empty")
@@ -104,10 +109,12 @@ class MapOf:
 
     @property
     def name(self) -> str:
+        """Return its name in the field table."""
         return f"map of {self.value.name}"
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table."""
         return "not empty" if self.least else self.value.bounds
 
 
@@ -120,6 +127,7 @@ class Ref:
     bounds: str = attrs.field(default="", kw_only=True)
 
     def read(self, node: Node, path: str, notes: Notes) -> Record | Fault:
+        """Read by the table that was meant."""
         return self.to().read(node, path, notes)
 
 

@@ -101,6 +101,7 @@ class Text:
     name: str = "text"
 
     def read(self, node: Node, path: str, notes: Notes) -> str | Fault:
+        """Read one; see `Type`."""
         if not isinstance(node, Scalar) or node.is_null:
             return mismatch(node, path, "a text", notes)
         text = node.text
@@ -124,6 +125,7 @@ class Text:
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table and for messages."""
         if self.choices:
             return ", ".join(f"`{choice}`" for choice in self.choices if choice)
         return "not empty" if self.least else ""
@@ -131,7 +133,7 @@ class Text:
 
 def _kubernetes_kind(text: str) -> str:
     """Say what Kubernetes makes of a plain text that is none to it (its YAML is 1.1)."""
-    if text in _BOOLEANS or (len(text) <= 3 and text.lower() in _NEARLY):  # noqa: PLR2004
+    if text in _BOOLEANS or (len(text) <= 3 and text.lower() in _NEARLY):
         return "boolean"
     return "number" if _NUMBER_TO_KUBERNETES.match(text) else ""
 
@@ -144,6 +146,7 @@ class Bool:
     bounds: str = ""
 
     def read(self, node: Node, path: str, notes: Notes) -> bool | Fault:
+        """Read one; see `Type`."""
         if not isinstance(node, Scalar):
             return mismatch(node, path, "true or false", notes)
         value = _BOOLEANS.get(node.text)
@@ -169,6 +172,7 @@ class Int:
     name: str = "int32"
 
     def read(self, node: Node, path: str, notes: Notes) -> int | Fault:
+        """Read one; see `Type`."""
         if not isinstance(node, Scalar):
             return mismatch(node, path, self._wanted("a whole number"), notes)
         try:
@@ -194,6 +198,7 @@ class Int:
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table and for messages."""
         least = 0 if self.least is None and self.low == 0 else self.least
         if self.most is not None:
             return f"from {self.low if least is None else least} to {self.most}"
@@ -210,6 +215,7 @@ class Number:
     name: str = "number"
 
     def read(self, node: Node, path: str, notes: Notes) -> int | float | Fault:
+        """Read one; see `Type`."""
         wanted = f"a number {self.bounds}".rstrip()
         if not isinstance(node, Scalar):
             return mismatch(node, path, wanted, notes)
@@ -229,6 +235,7 @@ class Number:
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table and for messages."""
         most = "" if self.most is None else f" to {self.most}"
         if self.above is not None:
             return f"above {self.above}{most and ' and up' + most}"
@@ -245,6 +252,7 @@ class Duration:
     name: str = "duration"
 
     def read(self, node: Node, path: str, notes: Notes) -> int | float | Fault:
+        """Read one; see `Type`."""
         if not isinstance(node, Scalar):
             return mismatch(node, path, "a duration such as 1s, 500ms or 1m30s", notes)
         try:
@@ -268,6 +276,7 @@ class Duration:
 
     @property
     def bounds(self) -> str:
+        """Return what it must hold, for the field table and for messages."""
         if self.above:
             return "above 0s"
         whole = ", whole milliseconds" if self.milli else ""

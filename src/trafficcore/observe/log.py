@@ -44,10 +44,11 @@ def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one lin
             level = logging.WARNING if after == "open" else logging.INFO
             return level, f"{source}: {before} to {after}{why} ({counts}){until}"
         case EndpointEjected(source=source, cluster=cluster, address=address):
-            verb = "ejected" if event.enforced else "would be ejected"
+            verb = "would be ejected" if event.until is None else "ejected"
+            span = "" if event.until is None else f", for {event.until - event.at:.3g} s"
             return logging.WARNING, (
-                f"{source}: {address} of {cluster} {verb} by {event.kind},"
-                f" ejection {event.ejections}, for at least {event.until - event.at:.3g} s"
+                f"{source}: {address} of {cluster} {verb} by {event.kind}"
+                f" ({event.count} in a row), ejection {event.ejections}{span}"
             )
         case EndpointReturned(source=source, cluster=cluster, address=address):
             return logging.INFO, f"{source}: {address} of {cluster} returned"

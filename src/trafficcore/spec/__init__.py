@@ -3,7 +3,9 @@
 from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
+from trafficcore.spec.names import full_name
 from trafficcore.spec.outliers import OutlierDetection
+from trafficcore.spec.patterns import pattern
 from trafficcore.spec.policy import Policy
 from trafficcore.spec.quotas import (
     Expression,
@@ -57,4 +59,6 @@ __all__ = [
     "VirtualHost",
     "Workload",
     "WorkloadParameters",
+    "full_name",
+    "pattern",
 ]

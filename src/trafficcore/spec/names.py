@@ -9,10 +9,10 @@ CLUSTER_DOMAIN = "cluster.local"
 def full_name(host: str, namespace: str) -> str:
     """Return the full name of a host, in lower case.
 
-    A name without a dot is a service of `namespace`; `*`, wildcards and names with a dot are full
-    already (Istio reads `reviews.prod` as it stands as well).
+    A name without a dot is a service of `namespace`. `*`, wildcards, addresses, `localhost` and
+    names with a dot are full already (Istio reads `reviews.prod` as it stands as well).
     """
     host = host.lower()
-    if not host or "." in host or host.startswith("*"):
+    if not host or "." in host or ":" in host or host.startswith("*") or host == "localhost":
         return host
     return f"{host}.{namespace}.svc.{CLUSTER_DOMAIN}"

@@ -1,8 +1,8 @@
 r"""Regular expressions as the meshes write them (RE2), for Python's `re`.
 
 Law    What RE2 and `re` both read means the same in both: `\d`, `\w`, `\s` are ASCII. What only
-       RE2 has (`\z`, `\Q…\E`, `[[:alpha:]]`, `\x{…}`, `(?<name>…)`) is rewritten; what only `re` has
-       (a look-ahead) is let through; the rest (`\pL`, flags in mid-pattern) is an error.
+       RE2 has (`\z`, `\Q…\E`, `[[:alpha:]]`, `\x{…}`, `(?<name>…)`) is rewritten; what only `re`
+       has (a look-ahead) is let through; the rest (`\pL`, flags in mid-pattern) is an error.
 Cost   `re` backtracks where RE2 does not: the length of a pattern is bounded, its time is not.
 """
 
@@ -49,7 +49,7 @@ def pattern(text: str) -> re.Pattern[str]:
     try:
         return re.compile(_translate(text), re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigError(f"no regular expression: {error}") from None
+        raise ConfigError(f"no regular expression: {text!r} ({error})") from error
 
 
 def _translate(text: str) -> str:
@@ -101,7 +101,7 @@ def _posix(name: str) -> str:
 def _escape(found: re.Match[str], *, outside: bool) -> str:
     if found.lastgroup == "hex":
         code = int(found["hex"], 16)
-        if code > 0x10FFFF:  # noqa: PLR2004 - the last code point
+        if code > 0x10FFFF:
             raise ConfigError(f"{found[0]} is no character")
         return re.escape(chr(code))
     if found.lastgroup == "escape":

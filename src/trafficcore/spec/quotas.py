@@ -43,7 +43,7 @@ class Expression:
     """One node of an `expression`.
 
     `kind` is `all`, `any`, `not` (over `of`), `label_exists`, `label_equals`, `label_matches`
-    (over `label` and `value`; the last is an unanchored regular expression search).
+    (over `label` and `value`; the last searches for a `trafficcore.spec.pattern`, unanchored).
     """
 
     kind: str

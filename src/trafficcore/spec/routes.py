@@ -27,7 +27,10 @@ class Direction(Enum):
 
 
 class Op(Enum):
-    """How a text is compared. REGEX matches the whole value; PRESENT looks at presence alone."""
+    """How a text is compared. REGEX matches the whole value; PRESENT looks at presence alone.
+
+    A REGEX value is compiled by `trafficcore.spec.pattern`.
+    """
 
     EXACT = "exact"
     PREFIX = "prefix"
@@ -53,7 +56,10 @@ class HeaderMatch:
 
 @attrs.frozen
 class QueryMatch:
-    """One query parameter compared, after percent decoding."""
+    """One query parameter compared, after percent decoding.
+
+    `PRESENT` with `value="false"` holds where the parameter is absent.
+    """
 
     name: str
     op: Op

@@ -3,8 +3,8 @@
 from typing import Any
 
 import attrs
-from conformance.envoy.balance_steps import play, same
 
+from conformance.envoy.balance_steps import play, same
 from trafficcore.engine.istio_locality import Group, apply_setting, apply_zone_aware
 from trafficcore.spec import LocalityLb
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from conformance.envoy.balance_steps import draws, play, same
-
 from trafficcore.core.balance.endpoint import Endpoint
 from trafficcore.core.balance.least_request import check_choices, full_scan, n_choices
 

@@ -4,7 +4,6 @@ from fractions import Fraction
 from typing import Any
 
 from conformance.envoy.balance_steps import close, play, same, same_counts
-
 from trafficcore.core.balance.locality_weighted import Zone, effective_weight, schedule
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from conformance.envoy.balance_steps import play, same
-
 from trafficcore.core.balance.priority import Level, choose, priority_loads
 
 COUNTS = {"hosts", "healthy", "degraded", "excluded"}
@@ -55,7 +54,7 @@ class Adapter:
             weights=weights if self.weighted else None,
         )
 
-    def op_choose_priority(self, hash: int, t: Any = 0) -> None:
+    def op_choose_priority(self, hash: int, t: Any = 0) -> None:  # noqa: A002
         self.chosen = choose(self.loads, hash)
 
     def expect_healthy_load(self, value: list[int]) -> None:

@@ -4,7 +4,6 @@ from fractions import Fraction
 from typing import Any
 
 from conformance.envoy.balance_steps import close, play, same
-
 from trafficcore.core.balance.slow_start import SlowStart
 
 

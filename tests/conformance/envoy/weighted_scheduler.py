@@ -4,7 +4,6 @@ from fractions import Fraction
 from typing import Any
 
 from conformance.envoy.balance_steps import play, same, same_counts
-
 from trafficcore.core.balance.edf import Edf
 from trafficcore.core.balance.least_request import biased_weight
 

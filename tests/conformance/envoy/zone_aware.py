@@ -4,7 +4,6 @@ from fractions import Fraction
 from typing import Any
 
 from conformance.envoy.balance_steps import close, draws, play, same
-
 from trafficcore.core.balance.zone_aware import Routing, zone_plan
 
 #: Reasons of ours that Envoy keeps no counter for.

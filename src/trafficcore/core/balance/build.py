@@ -36,7 +36,7 @@ def _as_it_is(cls: Any) -> Any:
     return cls
 
 
-def build_picker(  # noqa: PLR0913  # Envoy's settings, one by one
+def build_picker(  # Envoy's settings, one by one
     endpoints: Iterable[Endpoint],
     *,
     panic_threshold: int = 0,

@@ -60,7 +60,10 @@ def cycle(slots: Sequence[int], lead: Sequence[float] | None = None) -> tuple[in
 
 
 def leads(order: Sequence[K], at: int) -> dict[K, float]:
-    """Return what part of its interval each item of a round has yet to wait, at position `at`."""
+    """Return what part of its interval each item of a round has yet to wait, at position `at`.
+
+    Turns are counted to their middles, so that all of these are done before a newcomer's.
+    """
     ahead: dict[K, float] = {}
     often: dict[K, int] = {}
     for distance, item in enumerate((*order[at:], *order[:at]), 1):
@@ -70,4 +73,4 @@ def leads(order: Sequence[K], at: int) -> dict[K, float]:
             often[item] = 1
             ahead[item] = distance
     size = len(order)
-    return {item: min(1, ahead[item] * often[item] / size) for item in ahead}
+    return {item: min(1, (2 * ahead[item] - 1) * often[item] / (2 * size)) for item in ahead}

@@ -54,7 +54,7 @@ class ZonePlan:
         return next(zone for zone, reached in enumerate(self.residual) if mark < reached)
 
 
-def zone_plan(  # noqa: PLR0913  # two clusters and three settings
+def zone_plan(  # two clusters and three settings
     callers: Sequence[tuple[str, int]],
     hosts: Sequence[tuple[str, int]],
     *,

@@ -45,6 +45,7 @@ class Counting:
         "_s",
         "_se",
         "_slow_edge",
+        "_tally",
         "_until",
         "_window",
         "dropped",
@@ -67,11 +68,10 @@ class Counting:
         #: Results whose bucket had left the window before they came.
         self.dropped = 0
         self._adopt(settings, now)
-        self._begin(now, idle=False)
+        self._begin(now, idle=True)
 
     def _adopt(self, settings: Settings, now: float) -> None:
         """Take new settings; counting begins anew with `_begin`."""
-        self.settings = settings
         self._tune(settings)
         self._window = make_window(settings.window, now)
 
@@ -94,7 +94,7 @@ class Counting:
         if not idle:
             self._until = self._window.until
             self._good_until = self._window.good_until
-            self._weigh(now, decide=False)
+            self._weigh(now, False, True)
 
     def _harvest(self) -> Tally:
         """Take what has been counted; until the edges are set again, whoever counts also looks."""
@@ -120,7 +120,10 @@ class Counting:
     def _read(self, now: float) -> Tally:
         """Return what counts at `now`."""
         if self._window.direct:
-            return self._weigh(now, decide=False)[1]
+            self._turn(now)
+            tally = self._window.kept
+            self._weigh(now, False, True)  # a turn takes the edges away
+            return tally
         c = self._c
         e = self._e
         s = self._s
@@ -149,15 +152,16 @@ class Counting:
         self._run = self._run + 1 if kind & 1 else 0
         return True
 
-    def _weigh(self, now: float, *, decide: bool, shut: bool = True) -> tuple[int, Tally]:
-        """Look at the rules; return the first that holds (else -1) and what they were shown.
+    def _weigh(self, now: float, decide: bool, shut: bool) -> int:
+        """Look at the rules; return the first that holds if it is to `decide`, else -1.
 
         When one holds the gate is shut in the same step (unless not `shut`), so that nothing is
-        counted past what was shown; else the edges are set for what has been counted.
+        counted past what was looked at; else the edges are set for what has been counted. What
+        was looked at is `_tally`.
         """
-        window, judge, exceeded = self._window, self._judge, self.exceeded
+        window = self._window
         while True:
-            if window.direct:
+            if now >= window.until:
                 self._turn(now)
             c = self._c
             e = self._e
@@ -168,13 +172,20 @@ class Counting:
             run = self._run
             if c and window.direct:
                 continue  # counted since the turn: its place is after what the window holds
-            tally = window.read(now, (c + e + s - se, e, s, se, g, d))
-            hit = judge.first(tally, run, skip=exceeded) if decide else -1
-            if hit >= 0:
-                if not shut or self._shut(c, e, s):
-                    return hit, tally
-            elif self._set_edges(c, e, s, *judge.edges(tally, run, exceeded)):
-                return -1, tally
+            total, errors, slow, slow_errors, gateway, duration = window.kept
+            total += c + e + s - se
+            errors += e
+            slow += s
+            slow_errors += se
+            gateway += g
+            seen = (errors, slow, errors + slow - slow_errors, gateway, run)
+            hit, good, error, late = self._judge.weigh(total, seen, decide, self.exceeded)
+            if hit < 0:
+                if self._set_edges(c, e, s, c + good, e + error, s + late):
+                    return -1
+            elif not shut or self._shut(c, e, s):
+                self._tally = (total, errors, slow, slow_errors, gateway, duration + d)
+                return hit
 
     def _shut(self, c: int, e: int, s: int) -> bool:
         """Admit and count no more without the lock, if nothing was counted since."""
@@ -185,13 +196,8 @@ class Counting:
 
     def _set_edges(self, c: int, e: int, s: int, good: int, error: int, slow: int) -> bool:
         """Set at which counts to look next, if nothing was counted since."""
-        if not self._any:
-            good = NEVER
-        good += c
-        error += e
-        slow += s
         if self._c == c and self._e == e and self._s == s:
-            self._good_edge = good
+            self._good_edge = good if self._any else NEVER
             self._error_edge = error
             self._slow_edge = slow
             return True

@@ -8,7 +8,17 @@ from typing import Final
 
 import attrs
 
-__all__ = ["ERROR", "GATEWAY_ERROR", "GOOD", "KIND_NAMES", "NOTHING", "SLOW", "Counts", "Tally", "add"]
+__all__ = [
+    "ERROR",
+    "GATEWAY_ERROR",
+    "GOOD",
+    "KIND_NAMES",
+    "NOTHING",
+    "SLOW",
+    "Counts",
+    "Tally",
+    "add",
+]
 
 GOOD: Final = 0
 ERROR: Final = 1

@@ -6,23 +6,25 @@ Law     Each operation first does what time alone decides (`_pass_time`), each s
 State   the state and its era, since when, how many openings in a row, the counts frozen at the
         trip, the probes of a half-open period.
 Cost    guarded: all of it runs under the breaker's lock. What runs without is in `breaker.py`.
-Source  the reference's rules R3 to R6, R11, R13, R15 to R22, R25.
+Source  the reference's rules R3, R5, R11, R15 to R17, R20, R21, R25.
 """
+
+# ruff: noqa: PLR1730  # max() is a call: another thread could come between load and store
 
 import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from trafficcore.core.breaker.counting import Counting
-from trafficcore.core.breaker.counts import KIND_NAMES, NOTHING, Counts, Tally, add
+from trafficcore.core.breaker.counts import KIND_NAMES, NOTHING, Counts, Tally
 from trafficcore.core.breaker.events import Change, Exceeded
 from trafficcore.core.breaker.opening import open_for
-from trafficcore.core.breaker.probes import UNDECIDED, Probes
+from trafficcore.core.breaker.probes import Probes
 from trafficcore.core.breaker.settings import HalfOpen, Settings
 from trafficcore.core.breaker.states import COUNTING, TRANSITIONS, Cause, State
 from trafficcore.errors import ConfigError
 
-__all__ = ["Machine"]
+__all__ = ["Machine", "keep"]
 
 _EVER: Final = math.inf
 _CLOSED, _OPEN, _HALF_OPEN = State.CLOSED, State.OPEN, State.HALF_OPEN
@@ -32,8 +34,15 @@ _METRICS_ONLY, _DISABLED = State.METRICS_ONLY, State.DISABLED
 _KEPT: Final = 1000
 
 
+def keep(events: list[Any], event: Any) -> None:
+    """Add an event for the owner to take."""
+    if len(events) >= _KEPT:
+        del events[0]
+    events.append(event)
+
+
 class Machine(Counting):
-    """The guarded half of a breaker."""
+    """State, time and moves; `settling.py` builds permits and results upon them."""
 
     __slots__ = (
         "_deadline",
@@ -63,8 +72,9 @@ class Machine(Counting):
     def __init__(
         self, settings: Settings, now: float, lock: Any, draw: Callable[[], float] | None
     ) -> None:
-        super().__init__(settings, now, lock)
         self._draw = draw
+        self._require_draw(settings)
+        super().__init__(settings, now, lock)
         #: Openings since the breaker was last closed.
         self.attempts = 0
         #: Moves, and in metrics_only what would have been one, that the owner has not taken yet.
@@ -80,17 +90,21 @@ class Machine(Counting):
         self.last_trip: Change | None = None
         self._frozen: Tally = NOTHING
         self._floor = 1
-        self._opened_for: float | None = None
         self._ends: float = -_EVER
         self._retry_at: float | None = None
         self._state = settings.initial_state
         self._move(settings.initial_state, now, "initial", NOTHING)
+        if self._state is _HALF_OPEN:
+            self.attempts = 1
 
     def _adopt(self, settings: Settings, now: float) -> None:
+        super()._adopt(settings, now)
+        #: How long the latest opening lasted; None: there was none by these settings.
+        self._opened_for: float | None = None
+
+    def _require_draw(self, settings: Settings) -> None:
         if settings.open.jitter and self._draw is None:
             raise ConfigError(f"jitter {settings.open.jitter!r} needs a draw")
-        super()._adopt(settings, now)
-        self._opened_for = None
 
     def _hold(self, now: float) -> float:
         """Take note of the time, make the moves it decides, return it."""
@@ -138,18 +152,22 @@ class Machine(Counting):
         to: State,
         at: float,
         reason: str,
-        shown: Tally,
+        shown: Tally | None = None,
         *,
         length: float | None = None,
         last: str | None = None,
+        settings: Settings | None = None,
     ) -> None:
         """Go to `to`: the one place where the state changes.
 
-        `shown` is what the present state shows, `length` how long an opening lasts that is no
-        attempt, `last` the kind of the result that brought it about.
+        `shown` is what the present state shows (None: see), `length` how long an opening lasts
+        that is no attempt, `last` the kind of the result that brought it about, `settings` what
+        holds from then on.
         """
         self.live = 0
         self._shut_until = -_EVER
+        if shown is None:
+            shown = self._shown(self.now)
         counts = Counts(*shown)
         attempts = 0 if to in COUNTING else self.attempts
         try:
@@ -159,11 +177,12 @@ class Machine(Counting):
                     length = self._length(attempts, counts, reason, last)
                 self._opened_for = length
             elif to is _HALF_OPEN:
-                attempts = attempts or 1
-                self._probes = self._new_probes(at, attempts, counts, reason)
+                self._probes = self._new_probes(at, attempts or 1, counts, reason)
         except BaseException:  # somebody's callable: nothing has been changed yet
             self._set_gates()
             raise
+        if settings is not None:
+            self._adopt(settings, at)
         was, self._state = self._state, to
         self.era += 1
         self.attempts = attempts
@@ -181,7 +200,7 @@ class Machine(Counting):
             self._begin(at, idle=to is _DISABLED)
         if was is not to:
             until = self._ends if to is _OPEN else None
-            self._keep(self.changes, Change(was, to, reason, self.era, counts, at, until))
+            keep(self.changes, Change(was, to, reason, self.era, counts, at, until))
         self._set_gates()
 
     def _length(self, n: int, counts: Counts, reason: str, last: str | None) -> float:
@@ -220,95 +239,3 @@ class Machine(Counting):
         if state is _HALF_OPEN:
             return self._probes.tally
         return self._read(now) if state is _CLOSED or state is _METRICS_ONLY else NOTHING
-
-    def _acquire(self) -> int:
-        """Admit under the lock: a probe, or somebody who came just after a move."""
-        with self._lock:
-            now = self.now
-            if not self.live:
-                self._pass_time(now, asked=True)
-            if self.live:
-                return self.live
-            if self._state is _HALF_OPEN and self._probes.admit(now):
-                self._set_gates()
-                return self.era
-            self.rejected += 1
-            return 0
-
-    def _may_acquire(self) -> bool:
-        """Say whether `_acquire` would admit."""
-        with self._lock:
-            now = self._hold(self.now)
-            if self._state is _HALF_OPEN:
-                return not self._probes.full
-            if self._state is _OPEN:  # over, and waiting for somebody who asks
-                return now >= (self._ends if self._retry_at is None else self._retry_at)
-            return bool(self.live)
-
-    def _give_back(self, era: int, *, ignored: bool) -> None:
-        """End a permit that counts for nothing."""
-        with self._lock:
-            self._hold(self.now)
-            self.ignored += ignored
-            if era == self.era and self._state is _HALF_OPEN:
-                self._probes.give_back()
-                self._set_gates()
-
-    def _settle(self, era: int, kind: int, duration: float, start: float | None) -> None:
-        """Record under the lock: a turn, a probe, a result that comes late."""
-        with self._lock:
-            now = self._hold(self.now)
-            own = era == self.era
-            if not own:
-                self.late += 1
-                if self.settings.late == "drop":
-                    return
-            if kind & 4:
-                kind |= 1
-            error, slow = kind & 1, kind >> 1 & 1
-            one: Tally = (1, error, slow, error & slow, kind >> 2 & 1, duration)
-            state = self._state
-            if state is _CLOSED or state is _METRICS_ONLY:
-                if self._count(now, kind, one, now if start is None else start):
-                    self._evaluate(now, kind)
-            elif state is _HALF_OPEN:
-                self._judge_probe(now, kind, one, own=own)
-            elif state is _OPEN:
-                self._frozen = add(self._frozen, one)
-
-    def _judge_probe(self, now: float, kind: int, one: Tally, *, own: bool) -> None:
-        well = self._probes.add(kind, one, own=own)
-        if well is UNDECIDED:
-            self._set_gates()
-        elif well:
-            self._go(Cause.RECOVERED, now, "probes passed", self._probes.tally, kind)
-        else:
-            self._go(Cause.TRIP, now, "probes failed", self._probes.tally, kind)
-
-    def _look(self, era: int, kind: int) -> None:
-        """Look at the rules, a result having reached an edge without the lock."""
-        with self._lock:
-            if era == self.live:
-                self._evaluate(self.now, kind)
-
-    def _evaluate(self, now: float, kind: int) -> None:
-        """Look at the rules after a result, and act."""
-        decide = self._any or self._judge.matters[kind]
-        trips = self._state is _CLOSED
-        hit, tally = self._weigh(now, decide=decide, shut=trips)
-        if hit < 0:
-            return
-        if trips:
-            self._go(Cause.TRIP, now, str(self.settings.trip[hit]), tally, kind)
-            return
-        while hit >= 0:
-            self.exceeded.add(hit)
-            rule = self.settings.trip[hit]
-            self._keep(self.signals, Exceeded(hit, rule, self.era, Counts(*tally), now))
-            hit, tally = self._weigh(now, decide=decide, shut=False)
-
-    @staticmethod
-    def _keep(events: list[Any], event: Any) -> None:
-        if len(events) >= _KEPT:
-            del events[0]
-        events.append(event)

@@ -106,4 +106,4 @@ class Probes:
             return False if self.bad > verdict.of - verdict.need else UNDECIDED
         if tally[0] < verdict.after:
             return UNDECIDED
-        return self._judge.first(tally, self.run, minimums=False) < 0
+        return not self._judge.condemns(tally, self.run)

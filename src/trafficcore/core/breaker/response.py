@@ -21,7 +21,9 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _headers(headers: "Mapping[str, Any] | Iterable[tuple[str, Any]]") -> tuple[tuple[str, str], ...]:
+def _headers(
+    headers: "Mapping[str, Any] | Iterable[tuple[str, Any]]",
+) -> tuple[tuple[str, str], ...]:
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return tuple((str(name), _text(value)) for name, value in pairs)
 

@@ -1,15 +1,17 @@
 """The trip rules, compiled: which holds, and how many more results it takes until one could.
 
 Law     A rule holds when its minimum is met and x/total (or x) compares with p/q as it says. All
-        of it is whole numbers: x * q against p * total. No division, no rounding.
+        of it is whole numbers, x * q against p * total: no division, no rounding.
 Edges   Good results only dilute, so a rule that does not hold now can first hold (a) at a bad
         result, not before x has grown by k: the least k with (x + k) / (total + k) far enough, or
-        below the minimum the least with x + k enough for the minimum itself; (b) at any result,
-        when x suffices already and only the minimum is missing. (c) When old results leave, the
-        share may rise: after a turn the rules are looked at anyway. An edge may come early, never
-        late: errors that a rule does not measure, or good results in between, only put it off.
-Source  rules R8, R12 to R14, R19.
+        while x would not do at the minimum either, what it lacks of that; (b) at any result, when
+        x suffices already and only the minimum is missing. (c) When old results leave, the share
+        may rise: after a turn the rules are looked at anyway. An edge may come early, never late:
+        results that a rule does not measure, or good ones in between, only put it off.
+Source  the reference's rules R8, R12 to R14, R19.
 """
+
+# ruff: noqa: PLR1730  # max() and min() cost three times the comparison
 
 from collections.abc import Collection
 from typing import Final
@@ -17,14 +19,15 @@ from typing import Final
 from trafficcore.core.breaker.counts import Tally
 from trafficcore.core.breaker.settings import Rule, Settings
 
-__all__ = ["NEVER", "Edges", "Judge"]
+__all__ = ["NEVER", "Judge", "Verdict"]
 
 #: More results than any sub-window sees, and still one machine digit.
 NEVER: Final = (1 << 30) - 1
 
-#: How many more good results, errors and slow results until a rule could hold.
-Edges = tuple[int, int, int]
+#: The rule that holds (else -1); how many more good results, errors, slow ones until one could.
+Verdict = tuple[int, int, int, int]
 
+#: Places in `(errors, slow, bad, gateway errors, errors in a row)`.
 _ERRORS, _SLOW, _BAD, _GATEWAY, _RUN = range(5)
 _MEASURED: Final = {
     "error_rate": _ERRORS,
@@ -37,94 +40,92 @@ _MEASURED: Final = {
     "consecutive_errors": _RUN,
 }
 
+#: A rule in whole numbers: what it measures; p; q, 0 for counts; 1 if strict; its minimum; the
+#: least x that can do, at the minimum or above.
+_Compiled = tuple[int, int, int, int, int, int]
 
-class _Compiled:
-    """A rule in whole numbers."""
 
-    __slots__ = ("is_rate", "measured", "minimum", "on_errors", "on_slow", "p", "q", "strict")
+def _least(p: int, q: int, strict: int) -> int:
+    """Return the least whole x with x >= p/q, or x > p/q."""
+    return p // q + 1 if strict else -(-p // q)
 
-    def __init__(self, rule: Rule, minimum: int) -> None:
-        self.p, self.q = rule.exact.as_integer_ratio()
-        self.is_rate = rule.is_rate
-        self.strict = rule.op == ">"
-        self.minimum = minimum
-        self.measured = _MEASURED[rule.measure]
-        self.on_errors = self.measured != _SLOW
-        self.on_slow = self.measured in {_SLOW, _BAD}
 
-    def enough(self, total: int) -> int:
-        """Return the least x that makes the rule hold at this total (1 for a count)."""
-        edge = self.p * total
-        return edge // self.q + 1 if self.strict else -(-edge // self.q)
-
-    def more(self, x: int, total: int) -> int:
-        """Return how many bad results in a row make a rule hold that does not hold, minimum met."""
-        if not self.is_rate:
-            return self.enough(1) - x
-        gain = self.q - self.p
-        if not gain:
-            return NEVER  # a share of one is never reached by adding
-        missing = self.p * total - x * self.q
-        return missing // gain + 1 if self.strict else -(-missing // gain)
+def _compile(rule: Rule, minimum: int) -> _Compiled:
+    p, q = rule.exact.as_integer_ratio()
+    strict = int(rule.op == ">")
+    least = _least(p * minimum if rule.is_rate else p, q, strict)
+    return _MEASURED[rule.measure], p, q if rule.is_rate else 0, strict, minimum, least
 
 
 class Judge:
     """All the rules of a breaker, in their order."""
 
-    __slots__ = ("_rules", "matters")
+    __slots__ = ("_bare", "_rules", "matters")
 
     def __init__(self, settings: Settings) -> None:
-        self._rules = tuple(_Compiled(rule, settings.minimum(rule)) for rule in settings.trip)
-        errors = any(r.on_errors and r.measured != _GATEWAY for r in self._rules)
-        slow = any(r.on_slow for r in self._rules)
-        gateway = any(r.measured == _GATEWAY for r in self._rules)
+        self._rules = tuple(_compile(rule, settings.minimum(rule)) for rule in settings.trip)
+        self._bare = tuple(_compile(rule, 0) for rule in settings.trip)
+        measured = {rule[0] for rule in self._rules}
+        errors = bool(measured & {_ERRORS, _BAD, _RUN})
+        slow = bool(measured & {_SLOW, _BAD})
+        gateway = _GATEWAY in measured
         #: By kind: whether such a result is bad in the eyes of these rules.
         self.matters = tuple(
             bool((kind & 1 and errors) or (kind & 2 and slow) or (kind & 4 and gateway))
             for kind in range(8)
         )
 
-    def first(
-        self, tally: Tally, run: int, *, minimums: bool = True, skip: Collection[int] = ()
-    ) -> int:
-        """Return the index of the first rule that holds, or -1."""
+    def condemns(self, tally: Tally, run: int) -> bool:
+        """Say whether any rule holds, whatever the minimums."""
         total, errors, slow, slow_errors, gateway, _ = tally
         seen = (errors, slow, errors + slow - slow_errors, gateway, run)
-        for index, rule in enumerate(self._rules):
-            if minimums and total < rule.minimum:
-                continue
-            edge = rule.p * total if rule.is_rate else rule.p
-            x = seen[rule.measured] * rule.q
-            if (x > edge if rule.strict else x >= edge) and index not in skip:
-                return index
-        return -1
+        return any(
+            p * total + strict <= seen[measured] * q if q else seen[measured] >= least
+            for measured, p, q, strict, _, least in self._bare
+        )
 
-    def edges(self, tally: Tally, run: int, skip: Collection[int] = ()) -> Edges:
-        """Return how many more of each it takes until a rule could hold."""
-        total, errors, slow, slow_errors, gateway, _ = tally
-        seen = (errors, slow, errors + slow - slow_errors, gateway, run)
+    def weigh(  # noqa: C901, PLR0912  # flat: under the lock, at each look
+        self,
+        total: int,
+        seen: tuple[int, int, int, int, int],
+        decide: bool,
+        skip: Collection[int] = (),
+    ) -> Verdict:
+        """Return the first rule that holds, if it is to `decide`; else -1 and the edges."""
         good_more = error_more = slow_more = NEVER
-        for index, rule in enumerate(self._rules):
-            if index in skip:
-                continue
-            x = seen[rule.measured]
-            short = rule.minimum - total
-            if short > 0:
-                more = rule.enough(rule.minimum if rule.is_rate else 1) - x
-                if more <= 0:  # only results are missing, of whatever kind
-                    good_more = min(good_more, short)
+        index = -1
+        for measured, p, q, strict, minimum, least in self._rules:
+            index += 1  # cheaper than enumerate
+            x = seen[measured]
+            more = least - x
+            if more <= 0:
+                if skip and index in skip:
+                    continue
+                if total < minimum:  # only results are missing, of whatever kind
+                    if minimum - total < good_more:
+                        good_more = minimum - total
                     error_more = slow_more = 1
                     continue
-            else:
-                more = rule.more(x, total)
-                if more <= 0:  # it holds, and nobody has looked: the next result that may, does
+                if q:
+                    missing = p * total + strict - x * q
+                    if missing > 0:
+                        # A share of one is never reached by adding.
+                        more = -(-missing // (q - p)) if q > p else NEVER
+                if more <= 0:  # it holds
+                    if decide:
+                        return index, 0, 0, 0
                     good_more = error_more = slow_more = 1
                     continue
-            if rule.on_errors and rule.on_slow:  # either may bring the last: they share what is left
-                error_more = min(error_more, (more + 1) // 2)
-                slow_more = min(slow_more, more + 1 - (more + 1) // 2)
-            elif rule.on_slow:
-                slow_more = min(slow_more, more)
-            else:
-                error_more = min(error_more, more)
-        return good_more, error_more, slow_more
+            if measured == _SLOW:
+                if more < slow_more:
+                    slow_more = more
+            elif measured != _BAD:
+                if more < error_more:
+                    error_more = more
+            else:  # either kind may bring the last one: they share what is left
+                half = (more + 1) // 2
+                if half < error_more:
+                    error_more = half
+                if more + 1 - half < slow_more:
+                    slow_more = more + 1 - half
+        return -1, good_more, error_more, slow_more

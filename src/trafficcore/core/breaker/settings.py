@@ -7,7 +7,6 @@ binary fraction, so that seven errors of a hundred reach it. Times may be float 
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from numbers import Real
 from typing import Any, Final, Literal
 
 import attrs
@@ -52,7 +51,7 @@ OpenTime = Callable[[int, Counts, str, str | None], float]
 
 
 def _number(name: str, value: Any, *, least: float = 0, above: bool = False) -> None:
-    fine = isinstance(value, Real) and not isinstance(value, bool) and value >= least
+    fine = isinstance(value, int | float | Fraction) and value is not True and value >= least
     if not fine or (above and value == least):
         bound = f"above {least}" if above else f"at least {least}"
         raise ConfigError(f"{name} must be a number {bound}, not {value!r}")

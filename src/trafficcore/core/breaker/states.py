@@ -51,9 +51,7 @@ TRANSITIONS: Final[dict[tuple[State, Cause], State]] = {
     (_HALF_OPEN, Cause.LAPSED): _CLOSED,
 }
 
-_ANYWHERE: Final = frozenset(
-    {State.CLOSED, State.DISABLED, State.FORCED_OPEN, State.METRICS_ONLY}
-)
+_ANYWHERE: Final = frozenset({State.CLOSED, State.DISABLED, State.FORCED_OPEN, State.METRICS_ONLY})
 
 BY_HAND: Final[dict[State, frozenset[State]]] = {
     State.CLOSED: _ANYWHERE | {_OPEN},

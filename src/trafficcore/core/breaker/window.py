@@ -115,9 +115,7 @@ class TimeWindow:
         kept = self.kept
         if now < self.until:
             return add(kept, fresh) if kept[0] else fresh
-        index = int(now // self._step)
-        if index < self._index:
-            index = self._index
+        index = max(int(now // self._step), self._index)
         for then, part in self._ring:
             if index - then < self._buckets:
                 break

@@ -34,7 +34,7 @@ _SLACK: Final = 64
 class FairQueue:
     """Who goes next, by weight. Not safe by itself: its owner holds a lock around every call.
 
-    `waiting` and `backlog` are how many wait and the cost they wait for; read them at will.
+    `waiting` is how many wait; read it at will.
     """
 
     __slots__ = (
@@ -42,13 +42,12 @@ class FairQueue:
         "_homes",
         "_lanes",
         "_make",
-        "_period",
         "_room",
         "_seq",
+        "_since",
         "_size",
         "_start",
         "_virtual",
-        "backlog",
         "waiting",
     )
 
@@ -64,10 +63,10 @@ class FairQueue:
         self._room = _IDLE
         self._heap: list[Any] = []
         self._seq = 0
-        self._period = 0
+        #: The last arrival before this busy period; it names the period.
+        self._since = 0
         self._virtual: Any = 0
         self.waiting = 0
-        self.backlog: Any = 0
 
     def push(
         self,
@@ -87,29 +86,17 @@ class FairQueue:
         entry.seq = seq
         entry.cost = cost
         entry.weight = weight
-        entry.share = share = cost / weight
         entry.item = item
-        entry.period = self._period
         entry.waiting = True
-        fifo = lane.fifo
-        if not fifo:
-            clock: Any = self._virtual
-            if lane.period == self._period:
-                if lane.clock > clock:
-                    clock = lane.clock
-            else:
-                lane.period = self._period
-            lane.clock = clock
-        fifo.append(entry)
-        lane.backlog += share
-        self.backlog += cost
         self.waiting += 1
-        if entry is fifo[0]:
-            if lane.home is not None:
-                self._wake(lane)
-            else:
-                lane.top = top = (clock if self._start else clock + share, seq, lane)
-                heappush(self._heap, top)
+        fifo = lane.fifo
+        if fifo:
+            lane.pushed = entry.pushed = lane.pushed + cost
+            fifo.append(entry)
+        else:
+            lane.pushed = entry.pushed = cost
+            fifo.append(entry)
+            self._begin(lane)
         return entry
 
     def head(self) -> Any:
@@ -132,31 +119,29 @@ class FairQueue:
             heappop(heap)
             top = heap[0]
             lane = top[2]
-        entry = lane.fifo[0]
         if lane.home is not None:
+            entry = lane.fifo[0]
             self.serve(entry)
             return entry
         fifo = lane.fifo
-        fifo.popleft()
+        entry = fifo.popleft()
         entry.waiting = False
         clock: Any = top[0]
         if clock > self._virtual:
             self._virtual = clock
         if self._start:
-            clock += entry.share
+            clock += entry.cost / entry.weight
         lane.clock = clock
-        lane.backlog -= entry.share
         if lane.dead:
             lane.trim()
         if fifo:
             head = fifo[0]
-            lane.top = top = (clock if self._start else clock + head.share, head.seq, lane)
+            tag = clock if self._start else clock + head.cost / head.weight
+            lane.top = top = (tag, head.seq, lane)
             heapreplace(heap, top)
         else:
             lane.top = None
-            lane.backlog = 0
             heappop(heap)
-        self.backlog -= entry.cost
         self.waiting = waiting = self.waiting - 1
         if not waiting:
             self._rest()
@@ -165,9 +150,8 @@ class FairQueue:
     def serve(self, entry: Any) -> None:
         """Serve the head of a lane, be it its turn or not."""
         lane: Lane = entry.lane
-        step = entry.share if lane.home is None else entry.share * lane.home.busy
         start = lane.clock
-        lane.clock = start + step
+        lane.clock = start + lane.step(entry)
         tag = start if self._start else lane.clock
         if tag > self._virtual:
             self._virtual = tag
@@ -183,11 +167,15 @@ class FairQueue:
     def correct(self, entry: Any, difference: float) -> None:
         """Add `difference` / weight to the clock of a served entry's lane, in its busy period."""
         lane: Lane = entry.lane
-        if entry.period != self._period:
+        if entry.seq <= self._since:
             return
         lane.clock += difference / entry.weight
         if lane.fifo:
             self._wake(lane, again=True)
+
+    def backlog(self) -> Any:
+        """Return the cost that all who wait wait for; O(lanes)."""
+        return sum(lane.backlog() for lanes in self._busy() for lane in lanes)
 
     def newest_of_heaviest(self) -> Any:
         """Return the newest entry of the flow that waits for most, by weight; O(lanes)."""
@@ -216,17 +204,25 @@ class FairQueue:
         """Take a waiting entry out; what its lane's clock says is settled before."""
         lane: Lane = entry.lane
         entry.waiting = False
-        lane.backlog -= entry.share
-        self.backlog -= entry.cost
         self.waiting -= 1
         if lane.fifo[0] is entry:
-            lane.dead += 1
+            lane.fifo.popleft()
             lane.trim()
             self._wake(lane, again=True)
         else:
-            lane.bury()
+            lane.bury(entry)
         if not self.waiting:
             self._rest()
+
+    def _begin(self, lane: Lane) -> None:
+        """Start the clock of a lane that somebody waits in from now on."""
+        clock = self._virtual
+        if lane.since != self._since:
+            lane.since = self._since
+            lane.clock = clock
+        elif lane.clock < clock:
+            lane.clock = clock
+        self._wake(lane)
 
     def _wake(self, lane: Lane, *, again: bool = False) -> None:
         """Give a lane's new head, or none, its place in the heap; `again`: it had one before."""
@@ -239,13 +235,11 @@ class FairQueue:
             if before is not None:
                 before.top = None
             if first is not None:
-                tag = first.tag(first.fifo[0].share * home.busy, start=self._start)
-                first.top = top = (tag, first.fifo[0].seq, first)
+                first.top = top = first.tagged(start=self._start)
         else:
             lane.top = None
             if lane.fifo:
-                head = lane.fifo[0]
-                lane.top = top = (lane.tag(head.share, start=self._start), head.seq, lane)
+                lane.top = top = lane.tagged(start=self._start)
         if top is not None:
             heappush(self._heap, top)
         heap = self._heap
@@ -279,10 +273,10 @@ class FairQueue:
 
     def _forget_idle(self) -> None:
         """Drop the lanes that nobody waits in and whose clock no longer matters."""
-        period, virtual = self._period, self._virtual
+        since, virtual = self._since, self._virtual
 
         def matters(lane: Lane) -> bool:
-            return bool(lane.fifo) or (lane.period == period and lane.clock > virtual)
+            return bool(lane.fifo) or (lane.since == since and lane.clock > virtual)
 
         self._lanes = {flow: lane for flow, lane in self._lanes.items() if matters(lane)}
         for flow, home in list(self._homes.items()):
@@ -296,9 +290,8 @@ class FairQueue:
     def _rest(self) -> None:
         """End the busy period: clocks of an older period count as 0."""
         self._heap.clear()
-        self._period += 1
+        self._since = self._seq
         self._virtual = 0
-        self.backlog = 0
 
     def _busy(self) -> list[list[Lane]]:
         """Return the lanes in which somebody waits, flow by flow."""

@@ -19,7 +19,7 @@ def check(queue: "FairQueue") -> None:
     assert len(set(map(id, lanes))) == len(lanes) == queue._size
     entries = [entry for lane in lanes for entry in lane.fifo if entry.waiting]
     assert queue.waiting == len(entries)
-    assert _close(queue.backlog, sum(entry.cost for entry in entries))
+    assert _close(queue.backlog(), sum(entry.cost for entry in entries))
     heap = queue._heap
     assert all(heap[(i - 1) // 2] <= heap[i] for i in range(1, len(heap)))
     for lane in lanes:
@@ -27,15 +27,10 @@ def check(queue: "FairQueue") -> None:
         stands = lane.home is None or lane.home.first is lane
         assert (lane.top is not None) == (bool(lane.fifo) and stands)
         if lane.top is not None:
-            tag, seq, owner = lane.top
-            head = lane.fifo[0]
-            busy = 1 if lane.home is None else lane.home.busy
-            assert (owner, seq) == (lane, head.seq)
-            step = head.share * busy
-            assert tag == lane.tag(step, start=queue._start)
+            assert lane.top == lane.tagged(start=queue._start)
             assert sum(found is lane.top for found in heap) == 1
         if lane.fifo:
-            assert lane.period == queue._period
+            assert lane.since == queue._since
     if not entries:
         assert not heap
         assert queue._virtual == 0
@@ -48,17 +43,14 @@ def _check_lane(lane: "Lane") -> None:
     assert all(entry.lane is lane for entry in fifo)
     seqs = [entry.seq for entry in fifo]
     assert seqs == sorted(set(seqs))
-    assert _close(lane.backlog, sum(e.share for e in fifo if e.waiting))
+    assert _close(lane.backlog(), sum(entry.cost for entry in fifo if entry.waiting))
 
 
 def _check_home(home: "Home", *, start: bool) -> None:
     busy = [lane for lane in home.lanes.values() if lane.fifo]
     assert home.busy == len(busy)
     assert all(lane.home is home for lane in home.lanes.values())
-    tags = [
-        (lane.tag(lane.fifo[0].share * home.busy, start=start), lane.fifo[0].seq, lane)
-        for lane in busy
-    ]
+    tags = [lane.tagged(start=start) for lane in busy]
     assert home.first is (min(tags)[2] if tags else None)
 
 

@@ -22,14 +22,13 @@ _SLACK: Final = 64
 class Entry:
     """One that waits, or waited: `cost` and `item` are its owner's, the rest is the queue's."""
 
-    __slots__ = ("cost", "item", "lane", "period", "seq", "share", "waiting", "weight")
+    __slots__ = ("cost", "item", "lane", "pushed", "seq", "waiting", "weight")
 
     cost: Any
     item: Any
     lane: "Lane"
-    period: int
+    pushed: Any
     seq: int
-    share: Any
     waiting: bool
     weight: Any
 
@@ -38,18 +37,20 @@ class Lane:
     """A FIFO with a clock. Its first entry, where there is one, always waits.
 
     `top` is the one valid entry of the queue's heap, if this lane has it; `mark` likewise for the
-    heap of its home.
+    heap of its home. `since` names the busy period that `clock` belongs to. `pushed` is the cost
+    of all that came since the lane was last empty, `buried` that of the `dead` still in it.
     """
 
     __slots__ = (
-        "backlog",
+        "buried",
         "clock",
         "dead",
         "fifo",
         "flow",
         "home",
         "mark",
-        "period",
+        "pushed",
+        "since",
         "top",
     )
 
@@ -58,39 +59,53 @@ class Lane:
         self.home = home
         self.fifo: deque[Any] = deque()
         self.clock: Any = 0
-        self.period = -1
-        self.backlog: Any = 0
+        self.since = -1
+        self.pushed: Any = 0
+        self.buried: Any = 0
         self.dead = 0
         self.top: Any = None
         self.mark: Any = None
 
-    def tag(self, step: Any, *, start: bool) -> Any:
-        """Return the tag of a head that would advance the clock by `step`."""
-        return self.clock if start else self.clock + step
+    def step(self, entry: Any) -> Any:
+        """Return what serving `entry` now would add to the clock."""
+        share = entry.cost / entry.weight
+        return share if self.home is None else share * self.home.busy
+
+    def tagged(self, *, start: bool) -> tuple[Any, int, "Lane"]:
+        """Return the head's place in a heap: its tag, its arrival, its lane."""
+        head = self.fifo[0]
+        return (self.clock if start else self.clock + self.step(head), head.seq, self)
+
+    def backlog(self) -> Any:
+        """Return the cost that waits here."""
+        fifo = self.fifo
+        return self.pushed - fifo[0].pushed + fifo[0].cost - self.buried if fifo else 0
 
     def last(self) -> Any:
         """Return the newest that waits; somebody does."""
-        fifo = self.fifo
-        while not fifo[-1].waiting:
-            fifo.pop()
-            self.dead -= 1
-        return fifo[-1]
+        return next(entry for entry in reversed(self.fifo) if entry.waiting)
 
     def trim(self) -> None:
         """Drop the dead at the front, so that the first one waits."""
         fifo = self.fifo
         while fifo and not fifo[0].waiting:
-            fifo.popleft()
             self.dead -= 1
-        if not fifo:
-            self.backlog = 0
+            self.buried -= fifo.popleft().cost
 
-    def bury(self) -> None:
+    def bury(self, entry: Any) -> None:
         """Note that one behind the head is dead; now and then drop all of them."""
         self.dead += 1
+        self.buried += entry.cost
         if self.dead > _SLACK and 2 * self.dead > len(self.fifo):
-            self.fifo = deque(entry for entry in self.fifo if entry.waiting)
-            self.dead = 0
+            self._exhume()
+
+    def _exhume(self) -> None:
+        fifo = deque(entry for entry in self.fifo if entry.waiting)
+        pushed: Any = 0
+        for entry in fifo:
+            entry.pushed = pushed = pushed + entry.cost
+        self.fifo, self.pushed = fifo, pushed
+        self.dead, self.buried = 0, 0
 
 
 class Home:
@@ -122,7 +137,7 @@ class Home:
         if not lane.fifo:
             return
         head = lane.fifo[0]
-        share = 0 if start else head.share
+        share = 0 if start else head.cost / head.weight
         heap = self._heaps.setdefault(share, [])
         lane.mark = mark = (lane.clock, head.seq, lane)
         heappush(heap, mark)

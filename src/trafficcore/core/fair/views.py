@@ -45,8 +45,8 @@ def newest_of_heaviest(busy: Flows) -> Any:
     """
     newest, heaviest = None, None
     for lanes in busy:
-        last = max((lane.last() for lane in lanes), key=lambda e: (e.lane.backlog, e.seq))
-        weight = (sum(lane.backlog for lane in lanes), last.seq)
+        last = max((lane.last() for lane in lanes), key=lambda e: (e.lane.backlog(), e.seq))
+        weight = (sum(lane.backlog() for lane in lanes) / last.weight, last.seq)
         if heaviest is None or weight > heaviest:
             newest, heaviest = last, weight
     return newest
@@ -54,9 +54,8 @@ def newest_of_heaviest(busy: Flows) -> Any:
 
 def _tagged(lane: Lane, *, start: bool) -> Iterator[tuple[Any, Any]]:
     """Yield the entries of a lane with the tags they would get in their turn."""
-    busy = 1 if lane.home is None else lane.home.busy
     clock = lane.clock
     for entry in lane.fifo:
         if entry.waiting:
-            before, clock = clock, clock + entry.share * busy
+            before, clock = clock, clock + lane.step(entry)
             yield (before if start else clock), entry

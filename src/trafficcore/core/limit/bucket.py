@@ -1,5 +1,6 @@
 """Which bucket: one protocol, two machines, and the rule that chooses."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
@@ -50,13 +51,13 @@ def bucket(
     rate: float,
     *,
     lock: AbstractContextManager[Any] = NO_LOCK,
-    kinds: tuple[type[Gcra], type[TokenBucket]] = (Gcra, TokenBucket),
+    build: Callable[[type[Any]], type[Any]] | None = None,
 ) -> Bucket:
     """Return a full bucket of the cheaper kind that is right at this rate.
 
-    `kinds` lets an owner hand in the two classes as `guard.guarded` made them.
+    `build` makes a class of the class chosen: where there is no GIL, its owner hands in a lock and
+    `guard.guarded`.
     """
-    gcra, token_bucket = kinds
-    if suits_gcra(rate):
-        return gcra(capacity, rate, lock=lock)
-    return token_bucket(capacity, rate, lock=lock)
+    kind: type[Any] = Gcra if suits_gcra(rate) else TokenBucket
+    made: Bucket = (kind if build is None else build(kind))(capacity, rate, lock=lock)
+    return made

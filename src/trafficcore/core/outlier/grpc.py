@@ -105,11 +105,11 @@ class GrpcEjector:
         """Replace the settings. *guarded*.
 
         With neither detector left all come back with a clean record; when one is set again,
-        counting starts anew. A new interval counts from the last sweep.
+        counting starts anew. A new interval counts from the last sweep. This runs no sweep:
+        what is due by the old settings has to be run before.
         """
         self._chance.require(needed=settings.draws)
         with self._lock:
-            self._catch_up(now)
             was_off, self.settings = self.settings.off, settings
             if settings.off:
                 for tally in list(self._marked):

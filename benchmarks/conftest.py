@@ -1,0 +1,17 @@
+"""The fixture every row uses."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks.measure import Row
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--smoke", action="store_true", help="few rounds: shows that it runs")
+
+
+@pytest.fixture
+def row(benchmark: Any, request: pytest.FixtureRequest) -> Iterator[Row]:
+    yield Row(benchmark, smoke=request.config.getoption("--smoke"))

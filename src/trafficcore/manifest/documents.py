@@ -1,0 +1,191 @@
+"""One document after another: its head, its kind, the items of a List, who it is.
+
+Law    A kind that is known is read whole; one that is not is skipped and named. What
+       `kubectl get … -o yaml` prints (a List, a status, managed fields) reads like what was
+       applied. Two documents with one identity are a fault of both.
+"""
+
+from typing import Any
+
+import attrs
+
+from trafficcore.errors import ConfigError
+from trafficcore.manifest.asm_break import BREAKER
+from trafficcore.manifest.asm_limit import LIMITER
+from trafficcore.manifest.common import METADATA, Document, Kind
+from trafficcore.manifest.destination import DESTINATION
+from trafficcore.manifest.fields import Effect, Field, Object, Record, join, nearest
+from trafficcore.manifest.nodes import Mapping, Node, Scalar
+from trafficcore.manifest.problems import Notes, short
+from trafficcore.manifest.quota import QUOTA
+from trafficcore.manifest.shapes import ANYTHING, ListOf
+from trafficcore.manifest.types import TEXT, mismatch
+from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule
+
+__all__ = ["KINDS", "LATER_KINDS", "Reading", "top"]
+
+KINDS = {kind.name: kind for kind in (LIMITER, BREAKER, DESTINATION, QUOTA)}
+
+#: Kinds that mean something to this library, and will be read in time.
+LATER_KINDS = frozenset(
+    (
+        "AverageLatencySchedulingPolicy",
+        "ConcurrencyLimitingPolicy",
+        "ConcurrencySchedulingPolicy",
+        "Ingress",
+        "LoadRampingPolicy",
+        "RateLimitingPolicy",
+        "ServiceEntry",
+        "VirtualService",
+    )
+)
+_LIST = "List"
+_LIST_FIELDS = Object(
+    (
+        Field("apiVersion", TEXT),
+        Field("kind", TEXT),
+        Field("metadata", ANYTHING, effect=Effect.IGNORED),
+        Field("items", ListOf(ANYTHING)),
+    )
+)
+_CLOSE = 0.85
+
+
+def top(kind: Kind) -> Object:
+    """Return the whole table of a kind, from `apiVersion` to `status`."""
+    return Object(
+        (
+            Field("apiVersion", TEXT),
+            Field("kind", TEXT),
+            Field("metadata", METADATA, required=True),
+            Field("spec", kind.spec, required=kind.spec_required),
+            Field("status", ANYTHING, effect=Effect.IGNORED),
+        )
+    )
+
+
+_TABLES = {name: top(kind) for name, kind in KINDS.items()}
+
+
+@attrs.define
+class _Head:
+    """What a document calls itself, and where it does so."""
+
+    version: str
+    kind: str
+    version_node: Node
+    kind_node: Node
+
+
+class Reading:
+    """What one run has read so far, over all files."""
+
+    def __init__(self) -> None:
+        self._specs: list[Any] = []
+        self._known: dict[tuple[str, str, str], str] = {}
+
+    def policy(self, notices: tuple[str, ...]) -> Policy:
+        """Return all rules, in the order they were read."""
+
+        def of(kind: type) -> tuple[Any, ...]:
+            return tuple(spec for spec in self._specs if isinstance(spec, kind))
+
+        return Policy(
+            limits=of(RateLimitRule),
+            breakers=of(BreakRule),
+            destinations=of(Destination),
+            quotas=of(QuotaRule),
+            notices=notices,
+        )
+
+    def read(self, node: Node, notes: Notes, path: str = "", inherited: str = "") -> None:
+        """Read one document, or the items of a List; `inherited` is the kind its list names."""
+        if not isinstance(node, Mapping):
+            mismatch(node, path, "a mapping with apiVersion and kind", notes)
+            return
+        head = _head(node, inherited)
+        stem = head.kind.removesuffix(_LIST)
+        if not head.kind:
+            notes.error(node, join(path, "kind"), "is required")
+        elif head.kind in KINDS:
+            self._known_kind(KINDS[head.kind], head, node, notes, path, bool(inherited))
+        elif stem != head.kind and any(key.text == "items" for key, _ in node.entries):
+            self._list(node, notes, path, stem)
+        else:
+            _skip(head, notes)
+
+    def _list(self, node: Mapping, notes: Notes, path: str, stem: str) -> None:
+        record = _LIST_FIELDS.read(node, path, notes)
+        if isinstance(record, Record):
+            for at, item in enumerate(record.get("items", ())):
+                self.read(item, notes, f"{join(path, 'items')}[{at}]", stem)
+
+    def _known_kind(
+        self, kind: Kind, head: _Head, node: Mapping, notes: Notes, path: str, listed: bool
+    ) -> None:
+        before = notes.errors
+        versions = [f"{kind.group}/{version}" for version in kind.versions]
+        if head.version not in versions and (head.version or not listed):
+            if head.version:
+                wanted = f"one of {', '.join(versions)} for a {kind.name}"
+                mismatch(head.version_node, join(path, "apiVersion"), wanted, notes)
+            else:
+                notes.error(node, join(path, "apiVersion"), "is required")
+        record = _TABLES[kind.name].read(node, path, notes)
+        metadata = record.sub("metadata") if isinstance(record, Record) else None
+        if not isinstance(record, Record) or metadata is None or "name" not in metadata.values:
+            return
+        document = Document(
+            file=notes.file,
+            kind=kind.name,
+            namespace=metadata.get("namespace") or "default",
+            name=metadata.values["name"],
+            node=node,
+        )
+        self._identify(document, metadata, notes)
+        spec = record.sub("spec")
+        if notes.errors > before:
+            return
+        if spec is None:
+            notes.warn(node, join(path, "spec"), "is absent: the policy does nothing")
+            return
+        try:
+            self._specs += kind.build(spec, document, notes)
+        except ConfigError as error:  # the spec has the last word on what can work
+            notes.error(spec.node, spec.path, str(error))
+
+    def _identify(self, document: Document, metadata: Record, notes: Notes) -> None:
+        place = metadata.at("name")
+        identity = (document.kind, document.namespace, document.name)
+        here = f"{document.file}:{place.line}"
+        first = self._known.setdefault(identity, "")
+        if not first:
+            self._known[identity] = here
+        else:
+            who = f"{document.kind} {document.namespace}/{document.name}"
+            message = f"{who} is there twice: in {first} and in {here}"
+            notes.error(place, metadata.to("name"), message, document.name)
+
+
+def _head(node: Mapping, inherited: str) -> _Head:
+    head = _Head("", inherited, node, node)
+    for key, value in node.entries:
+        if isinstance(value, Scalar) and not value.is_null:
+            if key.text == "kind":
+                head.kind, head.kind_node = value.text, value
+            elif key.text == "apiVersion":
+                head.version, head.version_node = value.text, value
+    return head
+
+
+def _skip(head: _Head, notes: Notes) -> None:
+    if head.kind in LATER_KINDS:
+        notes.notice(head.kind_node, "", f"kind {head.kind} is not read in this version; skipped")
+        return
+    meant = nearest(head.kind, KINDS, _CLOSE)
+    name = head.kind if head.kind.isidentifier() and len(head.kind) <= 60 else short(head.kind)
+    if meant:
+        message = f"kind {name} is unknown; skipped; did you mean {meant}?"
+        notes.warn(head.kind_node, "", message, head.kind)
+    else:
+        notes.notice(head.kind_node, "", f"kind {name} is no traffic policy; skipped", head.kind)

@@ -1,0 +1,60 @@
+"""The tables of all kinds as one list, for the docs and for whoever writes a schema."""
+
+from typing import Any
+
+import attrs
+
+from trafficcore.manifest.documents import KINDS
+from trafficcore.manifest.fields import Effect, Field
+
+__all__ = ["FieldRow", "field_table"]
+
+
+@attrs.frozen(kw_only=True)
+class FieldRow:
+    """One field of one kind: what it may hold, and what it does here.
+
+    `effect` is `honoured`, `warned` or `refused`. `note` says what a warned field does not do;
+    `default` is what an absent one means, "" where nothing.
+    """
+
+    kind: str
+    path: str
+    type: str
+    bounds: str
+    required: bool
+    default: str
+    effect: str
+    note: str
+
+
+def field_table() -> list[FieldRow]:
+    """Return every field of every kind's `spec`, in the order of the tables."""
+    return [
+        _row(kind.name, path, field, outer)
+        for kind in KINDS.values()
+        for path, field, outer in kind.spec.rows("spec")
+    ]
+
+
+def _row(kind: str, path: str, field: Field, outer: Field | None) -> FieldRow:
+    telling = field if field.effect is not Effect.HONOURED else outer or field
+    note = telling.remark if telling.effect is Effect.WARNED else telling.note
+    return FieldRow(
+        kind=kind,
+        path=path,
+        type=field.type.name,
+        bounds=field.type.bounds,
+        required=field.required,
+        default=_written(field.default),
+        effect=telling.effect.value,
+        note=note,
+    )
+
+
+def _written(default: Any) -> str:
+    if default is None or default in ("", ()):
+        return ""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return ", ".join(default) if isinstance(default, tuple) else str(default)

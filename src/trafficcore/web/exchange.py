@@ -1,0 +1,122 @@
+"""One admitted request on ASGI: what its messages mean for the permit.
+
+A permit ends at the last byte of the body, not when the application returns: background tasks run
+inside that call. `Permit.settle` counts once, so each place that may be the end simply says so.
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from trafficcore.engine import Permit
+from trafficcore.outcome import Outcome
+
+__all__ = ["AsgiApp", "HttpExchange", "Message", "Receive", "Scope", "Send", "WebSocketExchange"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
+#: The last message of a body is one of these without `more_body`; a file by its path is one whole.
+_BODIES: Final = frozenset(
+    ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
+)
+_SWITCHING: Final = 101
+
+
+class HttpExchange:
+    """Stands between server and application for one request; passes every message untouched."""
+
+    __slots__ = ("_clock", "_from_start", "_receive", "_send", "permit")
+
+    def __init__(
+        self,
+        permit: Permit,
+        receive: Receive,
+        send: Send,
+        clock: Callable[[], float],
+        from_start: bool,
+    ) -> None:
+        self.permit = permit
+        self._receive = receive
+        self._send = send
+        self._clock = clock
+        self._from_start = from_start
+
+    async def receive(self) -> Message:
+        """Pass a message in; a client that left before the last byte is no verdict."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            self.permit.settle(CANCELLED, self._clock())
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message out; the response starts with one and ends with one."""
+        kind = message["type"]
+        if kind == "http.response.start":
+            if self._from_start:
+                self.permit.started(message["status"], self._clock())
+            else:
+                self.permit.status = message["status"]
+        try:
+            await self._send(message)
+        except OSError:  # the client is gone (ASGI 2.4)
+            self.permit.settle(CANCELLED, self._clock())
+            raise
+        if kind in _BODIES and not message.get("more_body"):
+            self.permit.settle(None, self._clock())
+
+    def ended(self) -> None:
+        """Note that the application returned: a response it left unfinished is a broken one."""
+        self.permit.settle(FAILURE, self._clock(), 500)
+
+
+class WebSocketExchange:
+    """The same for a websocket: one call from upgrade to close, never slow, however long."""
+
+    __slots__ = ("_clock", "_receive", "_send", "permit")
+
+    def __init__(
+        self, permit: Permit, receive: Receive, send: Send, clock: Callable[[], float]
+    ) -> None:
+        self.permit = permit
+        self._receive = receive
+        self._send = send
+        self._clock = clock
+        permit.started(0, permit.admitted_at)
+
+    async def receive(self) -> Message:
+        """Pass a message in; after the accept a client's leaving is the usual end."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            self.permit.settle(None if self.permit.status else CANCELLED, self._clock())
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message out; accept, refusal and close say how it went."""
+        permit = self.permit
+        kind = message["type"]
+        if kind == "websocket.accept":
+            permit.status = _SWITCHING
+        elif kind == "websocket.http.response.start":
+            permit.status = message["status"]
+        elif kind == "websocket.close" and not permit.status:
+            permit.status = 403
+        try:
+            await self._send(message)
+        except OSError:
+            permit.settle(CANCELLED, self._clock())
+            raise
+        if kind == "websocket.close" or (
+            kind == "websocket.http.response.body" and not message.get("more_body")
+        ):
+            permit.settle(None, self._clock())
+
+    def ended(self) -> None:
+        """Note that the application returned: fine after an accept, an error without an answer."""
+        if self.permit.status == _SWITCHING:
+            self.permit.settle(None, self._clock())
+        else:
+            self.permit.settle(FAILURE, self._clock(), 500)

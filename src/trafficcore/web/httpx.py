@@ -1,0 +1,155 @@
+"""`TrafficTransport` and `AsyncTrafficTransport`: an engine under an httpx2 or httpx client.
+
+Each request, also each hop of a redirect, is admitted as *outbound*, sent to the endpoint that the
+engine picks, and reported back by the way it ends (`httpx_call.py` holds that law). A refusal
+becomes an ordinary response, as a mesh's sidecar would answer.
+"""
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from trafficcore.engine import Engine, Queued, Rejection
+from trafficcore.web.facts import Labels
+from trafficcore.web.httpx_gate import Gate
+from trafficcore.web.httpx_library import Pools, library_of, with_bases
+
+if TYPE_CHECKING:
+    import httpx
+    import httpx2
+
+    class _Sync(httpx2.BaseTransport, httpx.BaseTransport):
+        def handle_request(self, request: Any) -> Any: ...
+        def __enter__(self) -> Self: ...
+
+    class _Async(httpx2.AsyncBaseTransport, httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: Any) -> Any: ...
+        async def __aenter__(self) -> Self: ...
+else:
+    _Sync = _Async = object
+
+__all__ = ["AsyncTrafficTransport", "TrafficTransport"]
+
+Slow = Literal["start", "end"]
+
+
+class TrafficTransport(_Sync):
+    """A transport for `httpx2.Client` and `httpx.Client` that keeps to an engine's policies.
+
+    `transport` is what sends (None: the library's own `HTTPTransport`). A refusal is a response
+    with the policy's status, headers and body; `raise_on_refusal` raises `Rejected` instead.
+    `response.extensions["trafficcore"]` is the `Permit`, or the `Rejection` that refused.
+    `request_labels` is called with each request and adds labels that rules may look at. `slow`
+    says whether a slow call is told at the response's start or at its last byte.
+
+    Who must queue waits in the calling thread, and no longer than the client's `pool` timeout:
+    waiting for a turn is waiting for a connection, and ends in the same `PoolTimeout`.
+    """
+
+    def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        return object.__new__(with_bases(cls, "BaseTransport"))
+
+    def __init__(
+        self,
+        engine: Engine,
+        transport: "httpx2.BaseTransport | httpx.BaseTransport | None" = None,
+        *,
+        request_labels: Labels | None = None,
+        slow: Slow = "start",
+        clock: Callable[[], float] = time.monotonic,
+        raise_on_refusal: bool = False,
+    ) -> None:
+        self._gate = Gate(engine, request_labels, slow, clock, raise_on_refusal=raise_on_refusal)
+        self._pools = Pools(transport, "HTTPTransport")
+
+    def handle_request(self, request: Any) -> Any:
+        library = library_of(request)
+        verdict = self._gate.admit(request)
+        if isinstance(verdict, Queued):
+            verdict = self._gate.wait(library, request, verdict)
+        if isinstance(verdict, Rejection):
+            return self._gate.refuse(library, request, verdict)
+        call = self._gate.call(verdict)
+        try:
+            aimed = library.aimed(request, call)
+            response = self._pools.of(library, aimed).handle_request(aimed)
+            return library.tracked(response, call)
+        except BaseException as error:
+            call.failed(error)
+            raise
+
+    def close(self) -> None:
+        for pool in self._pools.all():
+            pool.close()
+
+    def __enter__(self) -> Self:
+        for pool in self._pools.all():
+            pool.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        for pool in self._pools.all():
+            pool.__exit__(exc_type, exc_value, traceback)
+
+
+class AsyncTrafficTransport(_Async):
+    """The same for `httpx2.AsyncClient` and `httpx.AsyncClient`; who must queue waits in the loop.
+
+    A call that is cancelled while it waits leaves the queue at once.
+    """
+
+    def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        return object.__new__(with_bases(cls, "AsyncBaseTransport"))
+
+    def __init__(
+        self,
+        engine: Engine,
+        transport: "httpx2.AsyncBaseTransport | httpx.AsyncBaseTransport | None" = None,
+        *,
+        request_labels: Labels | None = None,
+        slow: Slow = "start",
+        clock: Callable[[], float] = time.monotonic,
+        raise_on_refusal: bool = False,
+    ) -> None:
+        self._gate = Gate(engine, request_labels, slow, clock, raise_on_refusal=raise_on_refusal)
+        self._pools = Pools(transport, "AsyncHTTPTransport")
+
+    async def handle_async_request(self, request: Any) -> Any:
+        library = library_of(request)
+        verdict = self._gate.admit(request)
+        if isinstance(verdict, Queued):
+            verdict = await self._gate.wait_async(library, request, verdict)
+        if isinstance(verdict, Rejection):
+            return self._gate.refuse(library, request, verdict)
+        call = self._gate.call(verdict)
+        try:
+            aimed = library.aimed(request, call)
+            response = await self._pools.of(library, aimed).handle_async_request(aimed)
+            return library.tracked(response, call, asynchronous=True)
+        except BaseException as error:
+            call.failed(error)
+            raise
+
+    async def aclose(self) -> None:
+        for pool in self._pools.all():
+            await pool.aclose()
+
+    async def __aenter__(self) -> Self:
+        for pool in self._pools.all():
+            await pool.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_value: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        for pool in self._pools.all():
+            await pool.__aexit__(exc_type, exc_value, traceback)

@@ -1,0 +1,88 @@
+"""A refusal as HTTP: status, reason phrase, headers, body. The same for every shell."""
+
+from http import HTTPStatus
+from math import ceil, isfinite
+from typing import Final, NamedTuple
+
+from trafficcore.engine import Rejection
+
+__all__ = ["Answer", "answer", "has_no_body", "reason_phrase", "wire"]
+
+#: What the connection or the body decides: a manifest has no say in it.
+_NOT_OURS: Final = frozenset(
+    (
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+#: For statuses that nobody registered, such as 498.
+_BY_CLASS: Final = ("", "Informational", "Success", "Redirection", "Client Error", "Server Error")
+_TEXT: Final = "text/plain; charset=utf-8"
+#: A line break inside a value would begin another header.
+_ONE_LINE: Final = str.maketrans("\r\n\0", "   ")
+#: A wait that is longer by less than this is a rounding error of the clock, not another second.
+_SLACK: Final = 0.001
+
+
+class Answer(NamedTuple):
+    """What to send. Header names and values are text that fits latin-1, as WSGI wants it."""
+
+    status: int
+    reason: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def reason_phrase(status: int) -> str:
+    """Return the phrase of a status; one that is not registered gets that of its class."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        group = status // 100
+        return _BY_CLASS[group] if 0 < group < len(_BY_CLASS) else "Unknown"
+
+
+def has_no_body(status: int) -> bool:
+    """Whether HTTP forbids a body with this status."""
+    return status in (204, 304)
+
+
+def wire(text: str) -> str:
+    """Return a header's text as one line of latin-1; what does not fit goes as UTF-8 bytes."""
+    text = text.translate(_ONE_LINE).strip()
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8").decode("latin-1")
+    return text
+
+
+def answer(rejection: Rejection, *, head: bool = False) -> Answer:
+    """Put a refusal into HTTP: its own headers as written, `retry-after` where the wait is known.
+
+    `head`: the request was a HEAD, so the body is told of and not sent.
+    """
+    status = rejection.status
+    body = rejection.body.encode()
+    headers = [
+        (name, wire(value))
+        for name, value in rejection.headers
+        if name.lower() not in _NOT_OURS
+    ]
+    names = {name.lower() for name, _ in headers}
+    wait = rejection.retry_after
+    if wait is not None and isfinite(wait) and "retry-after" not in names:
+        headers.append(("retry-after", str(max(1, ceil(wait - _SLACK)))))
+    if has_no_body(status):
+        headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
+        return Answer(status, reason_phrase(status), headers, b"")
+    if "content-type" not in names:  # PEP 3333's own validator asks for one beside no body too
+        headers.append(("content-type", _TEXT))
+    headers.append(("content-length", str(len(body))))
+    return Answer(status, reason_phrase(status), headers, b"" if head else body)

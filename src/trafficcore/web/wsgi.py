@@ -1,0 +1,98 @@
+"""`WsgiTraffic`: an engine in front of a WSGI application.
+
+A request that has to wait for a quota waits in its own thread, so a policy that queues wants a
+server with threads to spare, and a bound on the number of waiters.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+from trafficcore.engine import Engine, Permit, Queued, Rejection
+from trafficcore.errors import ConfigError
+from trafficcore.live.drivers import driver_of
+from trafficcore.web.facts import Labels, wsgi_facts
+from trafficcore.web.refuse import answer
+from trafficcore.web.response import Body, SizedBody, WsgiExchange
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication
+
+__all__ = ["WsgiTraffic"]
+
+#: The engines that have charged this request, each with the permit it gave.
+_CHARGED = "trafficcore.charged"
+
+
+class WsgiTraffic:
+    """Admits each request (inbound), answers refusals itself, settles at the body's last item.
+
+    The application finds its permit as `environ["trafficcore.permit"]`. `request_labels` is called
+    with the environ and returns labels that rules may look at. *Slow* is measured to
+    `start_response`; with `slow="end"` to the end of the body.
+    """
+
+    def __init__(
+        self,
+        app: "WSGIApplication",
+        engine: Engine,
+        *,
+        request_labels: Labels | None = None,
+        slow: Literal["start", "end"] = "start",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if slow not in ("start", "end"):
+            raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
+        self.app = app
+        self.engine = engine
+        self._labels = request_labels
+        self._from_start = slow == "start"
+        self._clock = clock
+        self._driver = driver_of(engine, clock)
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        """Run one request."""
+        charged = environ.get(_CHARGED, ())
+        if _has_charged(self.engine, environ, charged):
+            return self.app(environ, start_response)
+        verdict = self.engine.admit(wsgi_facts(environ, self._labels), self._clock())
+        if isinstance(verdict, Queued):
+            verdict = self._driver.park_thread(verdict)
+        if isinstance(verdict, Rejection):
+            return _refuse(verdict, environ, start_response)
+        environ["trafficcore.permit"] = verdict
+        environ[_CHARGED] = (*charged, (self.engine, verdict))
+        return self._run(verdict, environ, start_response)
+
+    def _run(
+        self, permit: Permit, environ: dict[str, Any], start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        head = environ.get("REQUEST_METHOD") == "HEAD"
+        exchange = WsgiExchange(permit, start_response, self._clock, self._from_start, head)
+        try:
+            body = self.app(environ, exchange.start_response)
+            return (SizedBody if hasattr(body, "__len__") else Body)(body, exchange)
+        except BaseException as error:
+            exchange.failed(error)
+            raise
+
+
+def _has_charged(
+    engine: Engine, environ: dict[str, Any], charged: Iterable[tuple[Engine, Permit]]
+) -> bool:
+    """Whether the engine stands further out around this very request, on either protocol."""
+    if any(other is engine and not permit.settled for other, permit in charged):
+        return True
+    scope = environ.get("asgi.scope")  # put there by bridges from ASGI
+    return scope is not None and engine in scope.get(_CHARGED, ())
+
+
+def _refuse(
+    rejection: Rejection, environ: dict[str, Any], start_response: "StartResponse"
+) -> Iterable[bytes]:
+    head = environ.get("REQUEST_METHOD") == "HEAD"
+    status, reason, headers, body = answer(rejection, head=head)
+    start_response(f"{status} {reason}", headers)
+    return [body] if body else []

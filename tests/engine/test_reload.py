@@ -1,0 +1,153 @@
+"""A reload: what keeps its state, what begins anew, and that a fault changes nothing."""
+
+from typing import Any
+
+import pytest
+from support import policies as p
+from trafficcore.engine import Engine, Permit, Queued, Rejection
+from trafficcore.engine.events import PolicyLoaded
+from trafficcore.errors import ConfigError
+from trafficcore.spec import HeaderMatch, Op, Policy
+
+
+def drained(engine: Engine, now: float = 0, **request: Any) -> int:
+    """Return how many requests are admitted before the first refusal."""
+    count = 0
+    while isinstance(engine.admit(p.request(**request), now), Permit):
+        count += 1
+        assert count < 1000
+    return count
+
+
+def test_a_rule_keeps_its_bucket_wherever_it_moves_in_the_list() -> None:
+    old = p.limit(5, host="web")
+    engine = p.engine(old)
+    assert drained(engine) == 5
+    moved = p.limit(5, name="renamed", host="web")
+    engine.reload(p.policy(p.limit(3, host="other"), moved))
+    assert drained(engine) == 0
+    assert drained(engine, host="other") == 3
+    rules = engine.snapshot(0)["rules"]
+    assert [(rule["name"], rule["hits"]) for rule in rules] == [("x", 4), ("renamed", 7)]
+
+
+def test_a_limit_with_new_numbers_begins_anew_and_one_with_a_new_answer_does_not() -> None:
+    engine = p.engine(p.limit(5))
+    assert drained(engine) == 5
+    engine.reload(p.policy(p.limit(5, limit={"status": 420, "body": "calm"})))
+    answer = engine.admit(p.request(), 0)
+    assert isinstance(answer, Rejection)
+    assert (answer.status, answer.body) == (420, "calm")
+    engine.reload(p.policy(p.limit(6)))
+    assert drained(engine) == 6
+
+
+def test_equal_rules_are_told_apart_by_their_order() -> None:
+    engine = p.engine(p.limit(5), p.limit(5))
+    engine.reload(p.policy(p.limit(5), p.limit(5)))
+    assert len({id(stage.bucket) for stage in engine._table.limits}) == 2
+
+
+def test_a_breaker_stays_open_and_takes_on_its_new_answer() -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 1}))
+    late = engine.admit(p.request(), 0)
+    slow = engine.admit(p.request(), 0)
+    assert isinstance(slow, Permit)
+    assert isinstance(late, Permit)
+    slow.started(200, 1)
+    slow.settle(None, 1)
+    engine.reload(p.policy(p.breaker("other", rule={"max_slow": 1}, response=None)))
+    answer = engine.admit(p.request(), 2)
+    assert isinstance(answer, Rejection)
+    assert answer.status == 503
+    late.settle(None, 3, 200)
+    snapshot = engine.snapshot(3)
+    assert snapshot["rules"][0]["breaker"]["late"] == 1
+    assert snapshot["traffic"]["inbound"]["in_flight"] == 0
+    engine.reload(p.policy(p.breaker(rule={"max_slow": 2})))
+    assert isinstance(engine.admit(p.request(), 3), Permit)
+
+
+def test_who_waits_goes_on_waiting_and_new_priorities_are_for_those_who_come() -> None:
+    engine = p.engine(p.quota(1, 1))
+    engine.admit(p.request(), 0)
+    tickets = [engine.admit(p.request(), 0) for _ in range(3)]
+    engine.reload(p.policy(p.quota(1, 1, timeout=0)))
+    assert [ticket for ticket, _ in engine.poll(1)] == tickets[:1]
+    assert isinstance(engine.admit(p.request(), 1), Rejection)
+    assert [ticket for ticket, _ in engine.poll(2)] == tickets[1:2]
+
+
+def test_who_waits_for_a_quota_that_is_gone_is_still_served_by_it() -> None:
+    engine = p.engine(p.quota(1, 1))
+    engine.admit(p.request(), 0)
+    ticket = engine.admit(p.request(), 0)
+    assert isinstance(ticket, Queued)
+    engine.reload(Policy())
+    assert isinstance(engine.admit(p.request(), 0), Permit)
+    assert engine.next_deadline() == 1
+    ((woken, permit),) = engine.poll(1)
+    assert woken is ticket
+    assert isinstance(permit, Permit)
+    permit.settle(None, 1, 200)
+    engine.reload(Policy())
+    assert engine.next_deadline() == float("inf")
+
+
+def test_endpoints_that_stay_keep_their_ejection_and_those_that_go_are_gone() -> None:
+    engine = p.engine(p.destination(), endpoints={p.NAME: ["a:1", "b:1"]})
+    for _ in range(6):
+        permit = engine.admit(p.calling(), 0)
+        assert isinstance(permit, Permit)
+        assert permit.endpoint is not None
+        permit.settle(None, 0, 503 if permit.endpoint.address == "a:1" else 200)
+    engine.reload(endpoints={p.NAME: ["c:1", "a:1"]})
+    seen = set()
+    for _ in range(10):
+        permit = engine.admit(p.calling(), 1)
+        assert isinstance(permit, Permit)
+        assert permit.endpoint is not None
+        seen.add(permit.endpoint.address)
+        permit.settle(None, 1, 200)
+    assert seen == {"c:1"}
+    (cluster,) = engine.snapshot(1)["clusters"]
+    assert [(e["address"], e["ejected"]) for e in cluster["endpoints"]] == [
+        ("c:1", False),
+        ("a:1", True),
+    ]
+    engine.reload(Policy())  # without a rule nobody is ejected
+    assert {e["ejected"] for e in engine.snapshot(2)["clusters"][0]["endpoints"]} == {False}
+
+
+def test_hosts_can_be_declared_anew() -> None:
+    engine = p.engine(p.limit(0, host="web"))
+    assert isinstance(engine.admit(p.request(host="www"), 0), Permit)
+    engine.reload(hosts={"web": ["www"]})
+    assert isinstance(engine.admit(p.request(host="www"), 0), Rejection)
+
+
+def test_a_set_with_a_fault_changes_nothing() -> None:
+    engine = p.engine(p.limit(5), p.quota(10, 10))
+    assert drained(engine) == 5
+    before = engine._table
+    bad = p.limit(9, host="a", headers=(HeaderMatch("x", Op.REGEX, "("),))
+    with pytest.raises(ConfigError, match="regular expression"):
+        engine.reload(p.policy(p.limit(5, "renamed"), bad))
+    assert engine._table is before
+    assert drained(engine) == 0
+    assert engine.snapshot(0)["reloads"] == 0
+    assert engine.snapshot(0)["rules"][0]["name"] == "x"
+    with pytest.raises(ConfigError):
+        engine.reload(endpoints={p.NAME: [("a:1", "r", 0)]})
+    engine.reload(p.policy(p.limit(5)))
+    assert drained(engine) == 0  # what the failed ones looked at is still there to take over
+
+
+def test_a_reload_says_how_many_rules_kept_their_state() -> None:
+    heard: list[object] = []
+    engine = p.engine(p.limit(5), p.limit(6), listeners=[heard.append])
+    engine.reload(p.policy(p.limit(5), p.limit(7)))
+    loaded = [event for event in heard if isinstance(event, PolicyLoaded)]
+    assert [(event.rules, event.reload) for event in loaded] == [(2, False), (2, True)]
+    assert loaded[0].kept == 0
+    assert loaded[1].kept == 1
