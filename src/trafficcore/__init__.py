@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError, ManifestError, Rejected, TrafficError
-from trafficcore.live.balancer import Balancer
-from trafficcore.live.breaker import CircuitBreaker
-from trafficcore.live.fair import QuotaScheduler
-from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
 from trafficcore.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
+    from trafficcore.live.balancer import Balancer
+    from trafficcore.live.breaker import CircuitBreaker
+    from trafficcore.live.fair import QuotaScheduler
+    from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
     from trafficcore.observe.app import SnapshotApp
     from trafficcore.web.asgi import AsgiTraffic
     from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
@@ -50,10 +50,15 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-#: Shells, imported when first asked for: an import of trafficcore brings no framework along.
+#: Handles and shells, imported when first asked for: nobody pays for what he does not use.
 _LAZY = {
     "AsgiTraffic": "trafficcore.web.asgi",
     "AsyncTrafficTransport": "trafficcore.web.httpx",
+    "Balancer": "trafficcore.live.balancer",
+    "CircuitBreaker": "trafficcore.live.breaker",
+    "KeyedRateLimiter": "trafficcore.live.limiter",
+    "QuotaScheduler": "trafficcore.live.fair",
+    "RateLimiter": "trafficcore.live.limiter",
     "SnapshotApp": "trafficcore.observe.app",
     "TrafficTransport": "trafficcore.web.httpx",
     "WsgiTraffic": "trafficcore.web.wsgi",

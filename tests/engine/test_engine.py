@@ -9,6 +9,8 @@ from trafficcore.engine.events import BreakerChanged, Event, Refusals, RuleRead,
 from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import HeaderMatch, LimitOverride, Op, RequestMatch
 
+#: A bucket of one float grants so much of a token early, that bursts never come one short.
+SLACK = 1 / 1000
 SUCCESS, FAILURE, CANCELLED = Outcome.SUCCESS, Outcome.FAILURE, Outcome.CANCELLED
 
 
@@ -40,7 +42,7 @@ def test_a_limit_admits_its_quota_then_refuses_with_the_time_of_the_next_token()
         "local_rate_limited",
         Reason.RATE_LIMITED,
     )
-    assert answer.retry_after == pytest.approx(27)
+    assert answer.retry_after == pytest.approx(27, abs=30 * SLACK)
     assert ("x-local-rate-limit", "true") in answer.headers
     assert answer.rule is not None
     assert (answer.rule.file, answer.rule.line) == ("p.yaml", 1)
@@ -208,14 +210,14 @@ def test_a_refusal_by_the_breaker_gives_the_token_of_the_limit_back() -> None:
     for _ in range(10):
         assert refused(engine, 1).reason is Reason.CIRCUIT_OPEN
     (bucket,) = engine.snapshot(1)["rules"][0]["buckets"]
-    assert bucket["tokens"] == pytest.approx(4 + 1 / 12)
+    assert bucket["tokens"] == pytest.approx(4 + 1 / 12, abs=SLACK)
 
 
 def test_a_refusal_gives_back_never_above_capacity() -> None:
     engine = p.engine(p.limit(1, 1), p.breaker(rule={"max_slow": 1}))
     settled(engine, 0, 10)
     refused(engine, 20)
-    assert engine.snapshot(20)["rules"][0]["buckets"][0]["tokens"] == 1
+    assert engine.snapshot(20)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(1, abs=SLACK)
 
 
 def test_a_full_house_waits_in_weighted_order_and_leaves_with_a_permit() -> None:
@@ -249,7 +251,7 @@ def test_who_waits_too_long_is_refused_and_pays_nothing() -> None:
     assert woken is ticket
     assert isinstance(answer, Rejection)
     assert (answer.status, answer.reason) == (503, Reason.QUEUE_TIMEOUT)
-    assert engine.snapshot(0.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(4.05)
+    assert engine.snapshot(0.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(4.05, abs=SLACK)
     admitted(engine, 1)
     assert engine.snapshot(1)["traffic"]["inbound"]["queued"] == 0
 
@@ -277,7 +279,7 @@ def test_a_place_given_up_costs_nothing_and_is_given_up_once() -> None:
     assert not engine.cancel(ticket, 0)
     assert engine.poll(5) == []
     snapshot = engine.snapshot(0)
-    assert snapshot["rules"][0]["buckets"][0]["tokens"] == 4
+    assert snapshot["rules"][0]["buckets"][0]["tokens"] == pytest.approx(4, abs=SLACK)
     assert snapshot["traffic"]["inbound"]["queued"] == 0
     assert [flow["waiting"] for flow in snapshot["rules"][1]["quota"]["workloads"]] == [0, 0, 0]
 
@@ -294,7 +296,7 @@ def test_a_permit_that_nobody_will_use_passes_its_token_on() -> None:
     assert woken is second
     snapshot = engine.snapshot(1)
     assert snapshot["traffic"]["inbound"]["in_flight"] == 2
-    assert snapshot["rules"][0]["buckets"][0]["tokens"] == pytest.approx(3 + 1 / 12)
+    assert snapshot["rules"][0]["buckets"][0]["tokens"] == pytest.approx(3 + 1 / 12, abs=SLACK)
 
 
 def test_an_open_breaker_refuses_at_admission_and_takes_no_place_in_the_queue() -> None:

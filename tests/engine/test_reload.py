@@ -132,7 +132,7 @@ def test_a_set_with_a_fault_changes_nothing() -> None:
     before = engine._table
     bad = p.limit(9, host="a", headers=(HeaderMatch("x", Op.REGEX, "("),))
     with pytest.raises(ConfigError, match="regular expression"):
-        engine.reload(p.policy(p.limit(5, "renamed"), bad))
+        engine.reload(p.policy(p.limit(5, name="renamed"), bad))
     assert engine._table is before
     assert drained(engine) == 0
     assert engine.snapshot(0)["reloads"] == 0

@@ -42,20 +42,8 @@ def shares(
     parts: dict[Any, Fraction] = {}
     everybody = list(endpoints)
     for priority, load in enumerate(load_of):
-        usable = [
-            e for e in everybody if e.priority == priority and (e.healthy or panic[priority])
-        ]
+        usable = [e for e in everybody if e.priority == priority and (e.healthy or panic[priority])]
         for endpoint in usable:
             total = sum(other.weight for other in usable)
             parts[endpoint] = Fraction(load, 100) * Fraction(endpoint.weight, total)
     return {endpoint: part for endpoint, part in parts.items() if part}
-
-
-def turns(picks: Sequence[Any]) -> list[int]:
-    """How many different others came between each pick and the next of the same."""
-    gaps = []
-    for at, picked in enumerate(picks):
-        rest = list(picks[at + 1 :])
-        if picked in rest:
-            gaps.append(len(set(rest[: rest.index(picked)])))
-    return gaps

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from model.balance import edf, loads, shares, turns
+from model.balance import edf, loads, shares
 
 
 def test_edf_by_hand():
@@ -38,8 +38,3 @@ def test_shares_by_hand():
         b: Fraction(3, 13),
         c: Fraction(9, 13),
     }
-
-
-def test_turns_by_hand():
-    assert turns("abcabc") == [2, 2, 2]
-    assert turns("aab") == [0]

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from trafficcore.core.balance import Endpoint, Picker, build_picker
+from trafficcore.core.balance.round_robin import Rotation
 from trafficcore.core.outlier import Ejected, Ejector, Settings, Tally
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.engine.guard import guarded, new_lock
@@ -173,7 +174,7 @@ class Cluster:
             if priority is not None:
                 endpoint.priority = priority
                 self._taking.append(endpoint)
-        self.everyone = build_picker([Endpoint(e.address, e.locality, e.weight) for e in endpoints])
+        self.everyone = guarded(Rotation, self._locked)(endpoints, lock=self._lock)
         self._seen = -1
 
     def _rebuild(self) -> None:

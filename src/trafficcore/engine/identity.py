@@ -112,12 +112,13 @@ class Identity:
         """Whether a rule for the virtual host or service `pattern`:`port` is about `host`."""
         spellings = self._spellings(host)
         declared = [(name, at) for name, at, known in self.hosts if known & spellings]
-        named = any(host_matches(pattern, spelling) for spelling in spellings)
-        ports = [at for name, at in declared if host_matches(pattern, name)]
-        if not ports:
-            # `*` speaks of every virtual host, so of the declared one's port as well
-            return named and not (pattern.startswith("*") and declared)
-        return not port or any(at in (0, port) for at in ports)
+        fits = any(host_matches(pattern, spelling) for spelling in spellings)
+        if pattern.startswith("*"):  # it speaks of a declared virtual host by any of its Hosts
+            fits = fits or any(host_matches(pattern, name) for name, _ in declared)
+            ports = [at for _, at in declared]
+        else:
+            ports = [at for name, at in declared if name == pattern]
+        return (fits or bool(ports)) and (not (port and ports) or bool({0, port} & {*ports}))
 
     def covers(self, scope: Scope, host: str, known: Iterable[str]) -> bool:
         """Whether a scope is about requests to `host`; `known` are all virtual hosts by name.

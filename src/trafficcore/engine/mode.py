@@ -32,7 +32,10 @@ _NO_PLAN = Plan()
 
 def admit_off(_engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
     """Admit without a look at any policy; a call that needs an endpoint gets the next in turn."""
-    endpoint = plan.cluster.everyone.pick() if plan.cluster is not None else None
+    cluster = plan.cluster
+    if cluster is not None and now >= cluster.next_sweep:
+        cluster.sweep(now)
+    endpoint = None if cluster is None else cluster.everyone.pick()
     side.admitted += 1
     side.in_flight += 1
     return Permit(_NO_PLAN, side, 0, endpoint, (), now)

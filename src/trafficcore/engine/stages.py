@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import attrs
+
 from trafficcore.engine.events import BreakerChanged, Event
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.verdict import Rejection
@@ -74,10 +76,10 @@ class BreakStage:
                 BreakerChanged(
                     change.at,
                     self.rule.source,
-                    str(change.from_),
-                    str(change.to),
-                    str(change.reason),
-                    change.counts,
+                    change.from_.value,
+                    change.to.value,
+                    change.reason,
+                    attrs.asdict(change.counts),
                     change.until,
                 )
             )

@@ -7,6 +7,8 @@ its list, file or folder. Equal rules are told apart by their order alone.
 from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
+from trafficcore.engine.rule import Rule
+
 __all__ = ["Stock"]
 
 T = TypeVar("T")
@@ -25,6 +27,7 @@ class Stock:
             self._old = {key: list(held) for key, held in previous._held.items()}  # noqa: SLF001
         self._held: dict[Hashable, list[Any]] = {}
         self._later: list[Callable[[], None]] = []
+        #: How many rules were taken over.
         self.kept = 0
 
     def take(
@@ -34,7 +37,7 @@ class Stock:
         old = self._old.get(key)
         if old:
             held: T = old.pop(0)
-            self.kept += 1
+            self.kept += isinstance(held, Rule)
             if renew is not None:
                 self._later.append(lambda: renew(held))
         else:

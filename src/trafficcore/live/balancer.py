@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.outlier import Change, Ejected, Ejector, Result, Settings, Tally
-from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.errors import ConfigError
 from trafficcore.live.balancer_view import view
@@ -29,6 +29,7 @@ OUTLIER: Final = Settings(max_ejection_percent=50, always_eject_one_host=True)
 #: The mesh's: own sub-zone, zone and region before others.
 NEAREST: Final = LocalityLb()
 log: Final = logging.getLogger("trafficcore.balancer")
+log.addHandler(logging.NullHandler())
 
 
 @guarded
@@ -95,6 +96,7 @@ class Balancer:
         self.assignment = Assignment(priorities=())
         self._picker: Picker = build_picker([])
         self.update(endpoints)
+        after_fork(self)
 
     def pick(self) -> Pick:
         """Return where the next call goes; a false pick where nobody can take it. *atomic*."""
@@ -124,22 +126,25 @@ class Balancer:
         pick._open = None  # noqa: SLF001
         if endpoint is None:
             return
-        endpoint.active -= 1
-        ejector = self._ejector
-        if ejector is None:
+        active = endpoint.active
+        if active:  # not a call from before a fork
+            endpoint.active = active - 1
+        ejector, tally = self._ejector, endpoint.tally
+        if ejector is None or tally is None:
             return
         now = self._clock()
         if now >= self._due:
             self._renew(now)
         if result is not None:
-            ejector.local(endpoint.tally, now, result, status)
+            ejector.local(tally, now, result, status)
         elif status is not None:
-            ejector.record(endpoint.tally, now, status)
+            ejector.record(tally, now, status)
         elif ok:
-            endpoint.tally.good()
+            tally.good()
+            return
         elif ok is not None:
-            ejector.record(endpoint.tally, now, 500)
-        if ejector.version != self._seen:
+            ejector.record(tally, now, 500)
+        if ejector.version != self._seen or ejector.changes:
             self._renew(now)
 
     def update(self, endpoints: Iterable[Endpoint | str | tuple[Any, ...]]) -> None:
@@ -159,14 +164,18 @@ class Balancer:
                     old.locality, old.weight = endpoint.locality, endpoint.weight
                     old.labels = endpoint.labels
                     made[address] = old
-                elif self._ejector is not None:
-                    endpoint.tally = self._ejector.add(endpoint, now)
+                else:
+                    endpoint.tally = None
+            left = [*known.values(), *self._assign()]
             if self._ejector is not None:
-                for gone in known.values():
-                    self._ejector.remove(gone.tally, now)
-            self._assign()
+                self._watch(left, now)
             self._seen = -1
         self._renew(now)
+
+    def after_fork(self) -> None:
+        """Forget the calls in flight: they are the parent's."""
+        for endpoint in self._endpoints.values():
+            endpoint.active = 0
 
     def snapshot(self) -> dict[str, Any]:
         """Return where calls go and why, who is out, since when and until when: plain data."""
@@ -193,8 +202,8 @@ class Balancer:
         first = min((until for until in back if until is not None), default=inf)
         return NoPick(self, max(0, first - now) if isfinite(first) else None)
 
-    def _assign(self) -> None:
-        """Give every endpoint its priority; the lock is held."""
+    def _assign(self) -> list[Endpoint]:
+        """Give every endpoint its priority; return those that get no calls. The lock is held."""
         endpoints = list(self._endpoints.values())
         self.assignment = assign(
             endpoints,
@@ -204,10 +213,22 @@ class Balancer:
             setting=self._locality_lb,
         )
         self._taking = []
+        left: list[Endpoint] = []
         for endpoint, priority in zip(endpoints, self.assignment.priorities, strict=True):
             endpoint.priority = priority or 0
-            if priority is not None:
-                self._taking.append(endpoint)
+            (left if priority is None else self._taking).append(endpoint)
+        return left
+
+    def _watch(self, left: Iterable[Endpoint], now: float) -> None:
+        """Keep tallies of those that take calls, and of no others: they are what is ejected of."""
+        ejector: Any = self._ejector
+        for endpoint in left:
+            tally, endpoint.tally = endpoint.tally, None
+            if tally is not None:
+                ejector.remove(tally, now)
+        for endpoint in self._taking:
+            if endpoint.tally is None:
+                endpoint.tally = ejector.add(endpoint, now)
 
     def _renew(self, now: float) -> None:
         """Do what is due; make the picker anew if that or an outcome has changed who is out."""
@@ -237,7 +258,7 @@ class Balancer:
         """Write one line of logging."""
         who = f"{self.name or 'balancer'}: {change.key.address}"
         if not isinstance(change, Ejected):
-            log.warning("%s returned", who)
+            log.info("%s returned", who)
             return
         what = f"{change.count} x {change.kind.value}"
         if change.until is None:

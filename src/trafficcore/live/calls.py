@@ -1,11 +1,12 @@
-"""Decorated functions: the same function, once a check has let the call pass."""
+"""Functions and blocks behind a check: what `@limiter` and `with limiter` are made of."""
 
 from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
+from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["before"]
+__all__ = ["Entry", "before"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,3 +32,34 @@ def before(function: Callable[P, R], check: Callable[P, Any]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+class Entry:
+    """A block, sync or async, that a check lets in or keeps out by raising."""
+
+    __slots__ = ("_check",)
+
+    def __init__(self, check: Callable[[], Any]) -> None:
+        self._check = check
+
+    def __enter__(self) -> None:
+        self._check()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def __aenter__(self) -> None:
+        self._check()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass

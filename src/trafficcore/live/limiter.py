@@ -7,6 +7,8 @@ Cost    One clock reading, no lock. Waiting holds no lock either.
 Source  hot-path measurements in docs/explanation; x/time/rate for the verbs.
 """
 
+# ruff: noqa: PLR1730  # min() and max() are calls: inside a run they would let others in
+
 import time
 from collections.abc import Callable
 from math import inf
@@ -66,7 +68,7 @@ class RateLimiter:
     )
     _bucket: Any
 
-    def __new__(cls, rate: float | str, *_: Any, **__: Any) -> "RateLimiter":
+    def __new__(cls, rate: float | str, *_: Any, **__: Any) -> "RateLimiter":  # noqa: PYI034  # or a subclass
         """Choose the class whose law is right at this rate."""
         dense = cls is RateLimiter and not suits_gcra(read_rate(rate)[0])
         return object.__new__(_DenseRateLimiter if dense else cls)
@@ -164,8 +166,7 @@ class RateLimiter:
         """Return level and settings, as plain data."""
         with self._lock:
             state: dict[str, Any] = self._bucket.snapshot(self._clock())
-            waiting = sum(not ticket.gone for ticket in self._waiting)
-            return {"name": self.name, "waiting": waiting, **state}
+            return {"name": self.name, "waiting": self._line.waiting, **state}
 
     def after_fork(self) -> None:
         """Forget who waits: they do so in the parent."""
@@ -205,14 +206,14 @@ class RateLimiter:
 
     def _rejected(self, cost: float) -> Rejected:
         due = self.earliest(cost)
-        after = due - self._clock() if due < inf else None
+        after = max(0, due - self._clock()) if due < inf else None
         return Rejected(Reason.RATE_LIMITED, source=self.name, retry_after=after)
 
     def _check_wait(self, cost: float) -> None:
         """Refuse to wait for what never comes."""
         if cost > self.capacity:
             raise ConfigError(f"a cost of {cost!r} is above the capacity, {self.capacity!r}")
-        if self.earliest(cost) == inf:
+        if not self.rate:
             raise self._rejected(cost)
 
 
@@ -239,8 +240,6 @@ class _DenseRateLimiter(RateLimiter):
             if not 0 < cost <= self.capacity:
                 return refused_cost(cost, self.capacity)
             cost *= self._one
-        elif not self.capacity:
-            return False
         bucket = self._bucket
         tokens = bucket.tokens + (now - bucket.last) * self._rate
         if tokens > self.capacity:

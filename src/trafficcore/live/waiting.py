@@ -42,7 +42,7 @@ class Line:
     when they will be.
     """
 
-    __slots__ = ("_clock", "_earliest", "_lock", "_take", "ahead", "tickets")
+    __slots__ = ("_clock", "_earliest", "_lock", "_take", "ahead", "tickets", "users")
 
     def __init__(
         self,
@@ -58,6 +58,13 @@ class Line:
         self.tickets: deque[Ticket] = deque()
         #: What those in line want, in all.
         self.ahead: float = 0
+        #: For an owner with many lines: who still refers to this one.
+        self.users = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many are in line."""
+        return sum(not ticket.gone for ticket in self.tickets)
 
     def join(self, cost: float, wake: Callable[[], Any]) -> Ticket:
         """Take the last place; `wake()` is called when it has become the first."""
@@ -128,10 +135,10 @@ class Line:
 
 
 def wait_in_thread(
-    line: Line, cost: float, timeout: float, clock: Callable[[], float], sleep: Sleep | None
+    line: Line, cost: float, patience: float, clock: Callable[[], float], sleep: Sleep | None
 ) -> bool:
-    """Block until the cost is granted (True), or it cannot be within `timeout` (False)."""
-    deadline = clock() + timeout
+    """Block until the cost is granted (True), or it cannot be within `patience` seconds (False)."""
+    deadline = clock() + patience
     woken = threading.Event()
     ticket = line.join(cost, woken.set)
     try:
@@ -152,7 +159,7 @@ def wait_in_thread(
 
 
 async def wait_in_loop(
-    line: Line, cost: float, timeout: float, clock: Callable[[], float]
+    line: Line, cost: float, patience: float, clock: Callable[[], float]
 ) -> bool:
     """Do what `wait_in_thread` does, without blocking the event loop."""
     import asyncio
@@ -164,7 +171,7 @@ async def wait_in_loop(
         if not parked.done():
             parked.set_result(None)
 
-    deadline = clock() + timeout
+    deadline = clock() + patience
     ticket = line.join(cost, lambda: loop.call_soon_threadsafe(go_on))
     try:
         while True:

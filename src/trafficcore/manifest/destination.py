@@ -16,7 +16,7 @@ from trafficcore.manifest.destination_lb import (
 from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes, short
-from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, at_least_one, at_most_one
+from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, Ref, at_least_one, at_most_one
 from trafficcore.manifest.types import BOOL, INT32, TEXT, UINT32, Duration, Int, Text
 from trafficcore.manifest.units import duration
 from trafficcore.spec import Destination, OutlierDetection, TrafficPolicy, full_name
@@ -213,7 +213,7 @@ _SUBSET = Object(
     (
         Field("name", Text(least=1), required=True),
         Field("labels", STRINGS),
-        Field("trafficPolicy", _TRAFFIC_POLICY),
+        Field("trafficPolicy", Ref(lambda: _TRAFFIC_POLICY, name="as spec.trafficPolicy")),
     )
 )
 

@@ -28,6 +28,8 @@ LOADER = LIBYAML or yaml.SafeLoader
 _UNPRINTABLE = re.compile("[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+#: How the two parsers say that a text ran out before something was closed.
+_RAN_OUT = ("end of stream", "document separator", "document indicator")
 _CORE = "tag:yaml.org,2002:"
 _TAGS_OF_TEXT = frozenset(_CORE + name for name in ("str", "int", "bool", "float", "null"))
 
@@ -261,7 +263,7 @@ def _tell(error: yaml.MarkedYAMLError, builder: _Builder, notes: Notes) -> int:
     where = mark
     problem = error.problem or error.context or "cannot be read"
     if error.context and error.context_mark:
-        if "end of stream" in problem or "document separator" in problem:
+        if any(words in problem for words in _RAN_OUT):
             where = error.context_mark  # what was opened, not where the text ran out
             problem = f"{error.context}: {problem}"
         else:

@@ -7,8 +7,8 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model.balance import shares as model_shares
 
+from model.balance import shares as model_shares
 from trafficcore.core.balance import Endpoint, RandomChoice, TwoChoices, ZoneAware, build_picker
 from trafficcore.core.balance.round_robin import Nested, Rotation, Spread
 from trafficcore.engine.guard import locked, new_lock
@@ -29,7 +29,9 @@ def picks(picker, count):
     return [picker.pick() for _ in range(count)]
 
 
-rows = st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.integers(1, 4)), min_size=1, max_size=9)
+rows = st.lists(
+    st.tuples(st.integers(0, 2), st.booleans(), st.integers(1, 4)), min_size=1, max_size=9
+)
 thresholds = st.sampled_from([0, 50, 100])
 
 
@@ -138,7 +140,11 @@ def test_degraded_hosts_take_what_the_healthy_cannot():
 
 def test_localities_go_by_their_effective_weight():
     endpoints = cluster(
-        (0, True, 1, "a"), (0, False, 1, "a"), (0, True, 1, "b"), (0, True, 1, "b"), (0, True, 1, "c")
+        (0, True, 1, "a"),
+        (0, False, 1, "a"),
+        (0, True, 1, "b"),
+        (0, True, 1, "b"),
+        (0, True, 1, "c"),
     )
     picker = build_picker(endpoints, locality_weights={(0, "a"): 1, (0, "b"): 2})
     # a has 1.4 * 1/2 of its weight left: 0.7 to 2; c has none
@@ -177,7 +183,10 @@ def test_priorities_of_weighted_localities_are_nested_and_still_exact():
 
 def test_zone_aware_routing_applies_to_the_first_priority():
     endpoints = cluster(
-        *[(0, True, 1, "A")] * 5, *[(0, True, 1, "B")] * 10, *[(0, True, 1, "C")] * 5, (1, True, 1, "A")
+        *[(0, True, 1, "A")] * 5,
+        *[(0, True, 1, "B")] * 10,
+        *[(0, True, 1, "C")] * 5,
+        (1, True, 1, "A"),
     )
     here = ZoneAware(own="A", callers={"A": 4, "B": 4, "C": 2})
     picker = build_picker(endpoints, zone_aware=here)
@@ -185,6 +194,28 @@ def test_zone_aware_routing_applies_to_the_first_priority():
     small = build_picker(endpoints, zone_aware=ZoneAware(own="A", callers={"A": 4}))
     assert small.layout.zones.reason == "callers_in_one_zone"
     assert set(Counter(picks(small, 20)).values()) == {1}
+
+
+def test_no_other_priority_routes_by_zone():
+    endpoints = cluster((0, False, 1, "A"), *[(1, True, 1, "A")] * 2, *[(1, True, 1, "B")] * 2)
+    endpoints.append(Endpoint("10.0.9.9:80", "B"))
+    endpoints[-1].healthy = False
+    here = ZoneAware(own="A", callers={"A": 1, "B": 1}, min_cluster_size=0)
+    picker = build_picker(endpoints, zone_aware=here)
+    assert picker.layout.zones.shares
+    assert Counter(e.locality for e in picks(picker, 100)) == {"A": 50, "B": 50}
+    assert [s.locality for s in picker.layout.sources] == [None]
+
+
+def test_a_panicking_priority_gets_its_healthy_and_its_degraded_load():
+    endpoints = cluster(*[(0, True)] * 2, *[(0, False)] * 8, (1, True), (1, False))
+    endpoints[0].degraded = True
+    picker = build_picker(endpoints, panic_threshold=50)
+    loads = picker.layout.loads
+    assert (loads.healthy, loads.degraded, loads.panic) == ((15, 71), (14, 0), (True, False))
+    history = picks(picker, 1000)
+    assert sum(1 for e in history if e.priority == 0) == 290
+    assert set(history) == set(endpoints[:11])
 
 
 def test_another_way_to_choose_among_hosts_can_be_given():
@@ -255,6 +286,21 @@ def test_rebuilding_before_every_pick_favours_nobody():
     assert near == pytest.approx(400, abs=10)  # 4 of 5 healthy: 80 %
     for group in (endpoints[2:5], endpoints[5:]):
         assert max(counts[e] for e in group) - min(counts[e] for e in group) <= 1
+
+
+def test_loads_that_change_before_every_pick_come_to_their_mean():
+    endpoints = cluster(*[(0, True)] * 10, (1, True))
+    counts = Counter()
+    picker = None
+    for turn in range(600):
+        for endpoint in endpoints[:4]:
+            endpoint.healthy = turn % 2 == 0
+        endpoints[4].healthy = False
+        # 9 of 10 healthy, and 5 of 10
+        picker = build_picker(endpoints, overprovisioning=100, previous=picker)
+        assert picker.layout.loads.healthy == ((90, 10), (50, 50))[turn % 2]
+        counts[picker.pick().priority] += 1
+    assert counts[1] == pytest.approx(180, abs=6)
 
 
 def test_weights_keep_their_shares_through_rebuilds():

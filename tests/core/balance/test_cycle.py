@@ -4,8 +4,8 @@ from math import gcd, lcm
 
 from hypothesis import given
 from hypothesis import strategies as st
-from model.balance import edf as model_edf
 
+from model.balance import edf as model_edf
 from trafficcore.core.balance.cycle import LARGEST, cycle, leads, slots_of
 
 slots = st.lists(st.integers(1, 12), min_size=1, max_size=6)

@@ -2,12 +2,14 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
-from model.balance import edf as model_edf
 
+from model.balance import edf as model_edf
 from trafficcore.core.balance import Edf
 
 weights = st.lists(
-    st.one_of(st.integers(1, 9).map(Fraction), st.fractions(Fraction(1, 9), 9)), min_size=1, max_size=6
+    st.one_of(st.integers(1, 9).map(Fraction), st.fractions(Fraction(1, 9), 9)),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -44,7 +46,10 @@ def test_a_start_at_a_multiple_of_a_round_is_the_beginning():
 
 def test_starts_differ_in_who_goes_first():
     weights = [1, 1, 1]
-    firsts = [Edf.started(range(3), weights.__getitem__, seed).pick(weights.__getitem__) for seed in range(6)]
+    firsts = [
+        Edf.started(range(3), weights.__getitem__, seed).pick(weights.__getitem__)
+        for seed in range(6)
+    ]
     assert firsts == [0, 1, 2, 0, 1, 2]
 
 

@@ -35,7 +35,10 @@ def uniform(numbers, size):
     return lambda: (next(left) + 0.5) / size
 
 
-@given(st.lists(st.integers(0, 3), min_size=1, max_size=6), st.lists(st.integers(0, 50), min_size=4, max_size=4))
+@given(
+    st.lists(st.integers(0, 3), min_size=1, max_size=6),
+    st.lists(st.integers(0, 50), min_size=4, max_size=4),
+)
 def test_the_first_of_the_least_busy_drawn_is_chosen(active, numbers):
     hosts = hosts_with(active)
     drawn = [hosts[n % len(hosts)] for n in numbers]
@@ -98,7 +101,10 @@ def test_weighted_least_request_turns_from_the_busy():
     hosts[1].active = 9  # weight 2 / 10, read as it is put back
     counts = Counter(hosts.index(picker.pick()) for _ in range(60))
     assert counts[0] == pytest.approx(50, abs=2)
-    assert Counter(hosts.index(Weighted(hosts, bias=0, picks=k).pick()) for k in range(3)) == {1: 2, 0: 1}
+    assert Counter(hosts.index(Weighted(hosts, bias=0, picks=k).pick()) for k in range(3)) == {
+        1: 2,
+        0: 1,
+    }
 
 
 def test_random_choice_follows_the_weights():

@@ -1,8 +1,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model.balance import loads as model_loads
 
+from model.balance import loads as model_loads
 from trafficcore.core.balance import Level, choose, priority_loads
 
 
@@ -102,3 +102,24 @@ def test_weighted_health_that_rounds_to_nothing_leaves_no_load_and_the_first_pri
     loads = priority_loads([Level(hosts=2, healthy=1, weights=(1, 0, 1000))])
     assert loads.healthy == (0,)
     assert choose(loads, 7) == (0, False)
+
+
+def rows(*healthy, hosts=100, degraded=(0, 0, 0)):
+    return [
+        Level(hosts=hosts, healthy=good, degraded=less)
+        for good, less in zip(healthy, degraded, strict=False)
+    ]
+
+
+def test_what_rounding_loses_goes_to_the_first_that_has_any():
+    assert priority_loads(rows(25, 25, 20), panic_threshold=0).healthy == (37, 35, 28)
+    assert priority_loads(rows(25, 25, 20)).healthy == (34, 33, 33)  # all panic
+    assert priority_loads(rows(0, 5, 65), panic_threshold=0).healthy == (0, 8, 92)
+    only_degraded = rows(0, 0, 0, degraded=(0, 25, 20))
+    loads = priority_loads(only_degraded, panic_threshold=0)
+    assert (loads.healthy, loads.degraded) == ((0, 0, 0), (0, 56, 44))
+
+
+def test_degraded_hosts_take_what_is_left():
+    loads = priority_loads(rows(10, 20, 10, degraded=(20, 10, 0)), overprovisioning=100)
+    assert (loads.healthy, loads.degraded) == ((16, 28, 14), (28, 14, 0))

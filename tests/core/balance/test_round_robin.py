@@ -1,8 +1,8 @@
 from collections import Counter
 
 import pytest
-from support.exactness import NotAtomic, assert_atomic, hammer
 
+from support.exactness import NotAtomic, assert_atomic, hammer
 from trafficcore.core.balance import Endpoint
 from trafficcore.core.balance.round_robin import Nested, Rotation, Spread
 from trafficcore.engine.guard import locked, new_lock

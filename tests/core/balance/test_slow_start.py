@@ -25,7 +25,9 @@ def test_the_first_moment_is_a_millisecond():
 
 def test_aggression_bends_the_line():
     assert SlowStart(window=10, aggression=2).factor(2.5) == pytest.approx(0.5)
-    assert SlowStart(window=Fraction(10), aggression=Fraction(1, 2)).factor(Fraction(5)) == Fraction(1, 4)
+    assert SlowStart(window=Fraction(10), aggression=Fraction(1, 2)).factor(
+        Fraction(5)
+    ) == Fraction(1, 4)
     for senseless in (0, -1, float("nan")):
         assert SlowStart(window=10, aggression=senseless).factor(5) == 0.5
 
@@ -47,7 +49,8 @@ def test_the_factor_never_falls_and_stays_between_minimum_and_one(window, bend, 
 
 
 @pytest.mark.parametrize(
-    "settings", [{"window": -1}, {"window": 1, "minimum_percent": 101}, {"window": 1, "minimum_percent": -1}]
+    "settings",
+    [{"window": -1}, {"window": 1, "minimum_percent": 101}, {"window": 1, "minimum_percent": -1}],
 )
 def test_what_cannot_be_is_refused(settings):
     with pytest.raises(ConfigError):

@@ -112,9 +112,13 @@ class Outliers(RuleBasedStateMachine):
         host = data.draw(st.sampled_from(sorted(self.tallies)))
         self.ejector.local(self.tallies[host], self.now, result, code)
         if not self.settings.split_external_local_origin_errors:
-            code = {"local_timeout": 504, "local_connect_failed": 503, "ext_failed": 500}.get(
-                result.value, None if result is Result.CONNECT_SUCCESS else 200
-            ) if code is None else code
+            code = (
+                {"local_timeout": 504, "local_connect_failed": 503, "ext_failed": 500}.get(
+                    result.value, None if result is Result.CONNECT_SUCCESS else 200
+                )
+                if code is None
+                else code
+            )
             if code is not None:
                 self.log.answer(host, self.now, code)
         elif result is Result.EXT_FAILED:
@@ -183,4 +187,3 @@ Outliers.TestCase.settings = hypothesis_settings(
     max_examples=120, stateful_step_count=40, deadline=None
 )
 TestOutliers = Outliers.TestCase
-

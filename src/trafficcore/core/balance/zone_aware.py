@@ -85,9 +85,8 @@ def zone_plan(  # two clusters and three settings
         whole = (Fraction(1), *(Fraction(0) for _ in hosts[1:]))
         return ZonePlan(state=Routing.DIRECT, shares=whole)
     local = home_hosts * WHOLE // home_share if hosts_at_home and home_share else 0
+    # none of it at home: there is nothing left over there, or all calls would stay
     spare = [max(0, there - here) for here, there in shares]
-    if hosts_at_home:
-        spare[0] = 0  # what it could take, it has
     residual: list[int] = []
     for own in spare:
         residual.append(own + (residual[-1] if residual else 0))

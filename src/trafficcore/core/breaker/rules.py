@@ -40,9 +40,9 @@ _MEASURED: Final = {
     "consecutive_errors": _RUN,
 }
 
-#: A rule in whole numbers: what it measures; p; q, 0 for counts; 1 if strict; its minimum; the
-#: least x that can do, at the minimum or above.
-_Compiled = tuple[int, int, int, int, int, int]
+#: A rule in whole numbers: its index; what it measures; the least x that can do, at the minimum or
+#: above; the minimum; for rates p, q, 1 if strict, and q - p (or none of it: q is 0).
+_Compiled = tuple[int, int, int, int, int, int, int, int]
 
 
 def _least(p: int, q: int, strict: int) -> int:
@@ -50,11 +50,13 @@ def _least(p: int, q: int, strict: int) -> int:
     return p // q + 1 if strict else -(-p // q)
 
 
-def _compile(rule: Rule, minimum: int) -> _Compiled:
+def _compile(index: int, rule: Rule, minimum: int) -> _Compiled:
+    measured = _MEASURED[rule.measure]
     p, q = rule.exact.as_integer_ratio()
     strict = int(rule.op == ">")
-    least = _least(p * minimum if rule.is_rate else p, q, strict)
-    return _MEASURED[rule.measure], p, q if rule.is_rate else 0, strict, minimum, least
+    if not rule.is_rate:
+        return index, measured, _least(p, q, strict), minimum, 0, 0, 0, 0
+    return index, measured, _least(p * minimum, q, strict), minimum, p, q, strict, q - p
 
 
 class Judge:
@@ -63,9 +65,10 @@ class Judge:
     __slots__ = ("_bare", "_rules", "matters")
 
     def __init__(self, settings: Settings) -> None:
-        self._rules = tuple(_compile(rule, settings.minimum(rule)) for rule in settings.trip)
-        self._bare = tuple(_compile(rule, 0) for rule in settings.trip)
-        measured = {rule[0] for rule in self._rules}
+        rules = tuple(enumerate(settings.trip))
+        self._rules = tuple(_compile(i, rule, settings.minimum(rule)) for i, rule in rules)
+        self._bare = tuple(_compile(i, rule, 0) for i, rule in rules)
+        measured = {rule[1] for rule in self._rules}
         errors = bool(measured & {_ERRORS, _BAD, _RUN})
         slow = bool(measured & {_SLOW, _BAD})
         gateway = _GATEWAY in measured
@@ -81,7 +84,7 @@ class Judge:
         seen = (errors, slow, errors + slow - slow_errors, gateway, run)
         return any(
             p * total + strict <= seen[measured] * q if q else seen[measured] >= least
-            for measured, p, q, strict, _, least in self._bare
+            for _, measured, least, _, p, q, strict, _ in self._bare
         )
 
     def weigh(  # noqa: C901, PLR0912  # flat: under the lock, at each look
@@ -93,13 +96,11 @@ class Judge:
     ) -> Verdict:
         """Return the first rule that holds, if it is to `decide`; else -1 and the edges."""
         good_more = error_more = slow_more = NEVER
-        index = -1
-        for measured, p, q, strict, minimum, least in self._rules:
-            index += 1  # cheaper than enumerate
+        for index, measured, least, minimum, p, q, strict, gain in self._rules:
             x = seen[measured]
             more = least - x
             if more <= 0:
-                if skip and index in skip:
+                if index in skip:
                     continue
                 if total < minimum:  # only results are missing, of whatever kind
                     if minimum - total < good_more:
@@ -107,10 +108,10 @@ class Judge:
                     error_more = slow_more = 1
                     continue
                 if q:
-                    missing = p * total + strict - x * q
-                    if missing > 0:
+                    more = p * total + strict - x * q
+                    if more > 0:
                         # A share of one is never reached by adding.
-                        more = -(-missing // (q - p)) if q > p else NEVER
+                        more = (more + gain - 1) // gain if gain else NEVER
                 if more <= 0:  # it holds
                     if decide:
                         return index, 0, 0, 0

@@ -1,0 +1,11 @@
+"""Who goes next, by weight, and the budgets that decide when: queues that are fair, and quotas."""
+
+from trafficcore.core.fair.bucket import TokenBucket
+from trafficcore.core.fair.fair_queue import FairQueue
+from trafficcore.core.fair.lanes import Entry
+from trafficcore.core.fair.quota import QuotaQueue
+from trafficcore.core.fair.ramp import LoadRamp
+from trafficcore.core.fair.slots import Slots
+from trafficcore.core.fair.waiter import Fate, Waiter
+
+__all__ = ["Entry", "FairQueue", "Fate", "LoadRamp", "QuotaQueue", "Slots", "TokenBucket", "Waiter"]

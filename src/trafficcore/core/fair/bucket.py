@@ -12,6 +12,7 @@ Twin   tests/model/fair.py
 Source the token bucket of Aperture's quota scheduler, in the words of our scheduling vectors.
 """
 
+# ruff: noqa: PLR1730  # a comparison costs a third of a call to min, and gives way to nobody
 from fractions import Fraction
 from math import ceil, inf, isfinite, nextafter
 from typing import Any
@@ -35,6 +36,7 @@ class TokenBucket:
         "_first",
         "_index",
         "capacity",
+        "dry",
         "fill_amount",
         "floor",
         "interval",
@@ -42,9 +44,10 @@ class TokenBucket:
         "plain",
         "rate",
         "tokens",
+        "unit",
     )
 
-    def __init__(  # noqa: PLR0913  # the fields of the manifest
+    def __init__(
         self,
         capacity: float,
         fill_amount: float,
@@ -68,8 +71,12 @@ class TokenBucket:
         self.fill_amount: Any = fill_amount
         self.interval: Any = interval
         self.rate: Any = fill_amount / interval
+        #: 1 in the number class of the rate.
+        self.unit: Any = self.rate * 0 + 1
+        #: Whether no token will ever come.
+        self.dry = not fill_amount
         #: The level that a grant may leave at the least: 0, but for rounding.
-        exact = isinstance(self.rate, Fraction) or isinstance(capacity, Fraction)
+        exact = isinstance(self.rate, Fraction)
         self.floor: Any = 0 if exact else -min(capacity, 1) / 1024
         #: Whether `take` is the law in one run: an even fill that nothing delays.
         self.plain = bool(continuous_fill and not delay_initial_fill)
@@ -133,7 +140,7 @@ class TokenBucket:
 
     def overdraw(self, now: float, cost: float) -> bool:
         """Take more than the bucket holds, on credit, if it is full."""
-        if self.level(now) - self.capacity < self.floor:
+        if self.dry or self.level(now) - self.capacity < self.floor:
             return False
         self._draw(now, cost)
         return True
@@ -147,17 +154,34 @@ class TokenBucket:
         tokens = self.tokens
         if tokens - cost >= self.floor:
             return -inf
-        if not cost <= self.capacity or not self.fill_amount:
+        if not cost <= self.capacity or self.dry:
             return inf
         if not self._even:
-            lots = ceil((cost - tokens) / self.fill_amount)
-            return self._first + (self._index + lots) * self.interval
-        when = self.last + (cost - tokens) / self.rate
+            return self._when(cost)
+        last, rate = self.last, self.rate
+        short = cost - tokens
+        when = last + short / rate
         step: Any = 0
-        while self.level(when) - cost < self.floor:  # only where floats are too coarse
+        while (when - last) * rate - short < self.floor:  # only where floats are too coarse for it
             step = 2 * step or nextafter(when, inf) - when
             when += step
         return when
+
+    def supplied(self, now: float, amount: float) -> Any:
+        """Return when `amount` has been there to take, were each token taken as it comes."""
+        if self.level(now) >= amount:
+            return now
+        return None if self.dry else max(now, self._when(amount))
+
+    def release(self, lease: int) -> bool:  # noqa: ARG002  # the verb of slots
+        """Do nothing: tokens are spent, there is nothing to release."""
+        return False
+
+    def _when(self, amount: float) -> Any:
+        short = amount - self.tokens
+        if self._even:
+            return self.last + short / self.rate
+        return self._first + (self._index + ceil(short / self.fill_amount)) * self.interval
 
     def _take_otherwise(self, now: float, cost: float) -> int:
         if self.level(now) - cost < self.floor:
@@ -169,7 +193,7 @@ class TokenBucket:
         """Take, come what may; a full bucket that delays its filling starts to do so."""
         full = self._delayed and self.level(now) == self.capacity
         self.refund(now, -cost)
-        if full and self.fill_amount:
+        if full and not self.dry:
             if self._even:
                 self.last = max(self.last, now + self.capacity / self.rate)
             else:

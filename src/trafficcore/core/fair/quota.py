@@ -11,14 +11,17 @@ Twin   tests/model/fair.py
 Source the reference rules of our scheduling vectors; Aperture's quota scheduler without its flaws.
 """
 
+# ruff: noqa: PLR1730  # a comparison costs a third of a call to min, and gives way to nobody
 from collections.abc import Hashable
-from heapq import heapify, heappop, heappush
 from math import inf
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
+from trafficcore.core.fair import views
 from trafficcore.core.fair.bucket import TokenBucket
+from trafficcore.core.fair.deadlines import Deadlines
 from trafficcore.core.fair.fair_queue import FairQueue
 from trafficcore.core.fair.slots import Slots
+from trafficcore.core.fair.till import Till
 from trafficcore.core.fair.waiter import Fate, Waiter
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
@@ -26,35 +29,22 @@ from trafficcore.outcome import Reason
 
 __all__ = ["QuotaQueue"]
 
-WAITING, GRANTED, TIMED_OUT = Fate.WAITING, Fate.GRANTED, Fate.TIMED_OUT
-REFUSED, CANCELLED, RETURNED = Fate.REFUSED, Fate.CANCELLED, Fate.RETURNED
-QUEUE_TIMEOUT, QUEUE_FULL = Reason.QUEUE_TIMEOUT, Reason.QUEUE_FULL
-RATE_LIMITED = Reason.RATE_LIMITED
-#: Deadlines of those who left are tolerated up to this many above those who wait.
-_SLACK: Final = 64
+WAITING, GRANTED, REFUSED, CANCELLED = Fate.WAITING, Fate.GRANTED, Fate.REFUSED, Fate.CANCELLED
 
 
 class QuotaQueue:
     """`try_acquire`, and where that refuses `enqueue`; then `poll` when `next_deadline` is due.
 
-    `max_waiting` bounds the queue: when full, the newest of the flow that waits for most by weight
-    leaves, which may be the newcomer. With `queue=False` nobody waits at all.
+    `lock` is re-entrant. `max_waiting` bounds the queue: when full, the newest of the flow that
+    waits for most by weight leaves, which may be the newcomer. `queue=False`: nobody waits at all.
     """
 
     ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
 
     __slots__ = (
-        "_budget",
-        "_counts",
-        "_deadlines",
-        "_decided",
-        "_fair",
-        "_lock",
-        "_max_waiting",
-        "_pinned",
-        "_queueing",
-        "_unit",
-    )
+        "_budget", "_deadlines", "_decided", "_fair", "_lock", "_max_waiting", "_queueing",
+        "_till", "_unit", "cancelled", "granted", "refused", "timed_out",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -74,11 +64,11 @@ class QuotaQueue:
         self._queueing = queue
         #: Multiplied with a cost it makes a plain number of whatever number class a caller has.
         self._unit = budget.unit
-        self._deadlines: list[tuple[Any, int, Waiter]] = []
+        self._deadlines = Deadlines()
         self._decided: list[Waiter] = []
-        #: One above the capacity, chosen, whose debt is being paid.
-        self._pinned: Waiter | None = None
-        self._counts = dict.fromkeys(Fate, 0)
+        self._till = Till(budget)
+        #: How many left the queue in each way; the fast path counts nothing.
+        self.granted = self.timed_out = self.refused = self.cancelled = 0
 
     @property
     def waiting(self) -> int:
@@ -133,24 +123,23 @@ class QuotaQueue:
         if not 0 < weight < inf:
             raise ConfigError(f"weight must be above 0 and finite, not {weight!r}")
         with self._lock:
+            if not (self._queueing and deadline > now):
+                reason = Reason.QUEUE_TIMEOUT if self._queueing else Reason.RATE_LIMITED
+                self.refused += 1
+                return Waiter.refused(now, cost, deadline, item, reason)
             fair = self._fair
             waiter: Waiter = fair.push(flow, cost, weight, item, key)
             waiter.fate = WAITING
             waiter.deadline = deadline
             waiter.reason = waiter.wake = waiter.verdict = None
             waiter.lease = 0
-            if not self._queueing:
-                self._refuse(waiter, now, RATE_LIMITED)
-            elif not deadline > now:
-                self._refuse(waiter, now, QUEUE_TIMEOUT)
-            else:
-                if deadline < inf:
-                    self._note_deadline(waiter)
-                if self._max_waiting is not None and fair.waiting > self._max_waiting:
-                    victim = fair.newest_of_heaviest()
-                    self._refuse(victim, now, QUEUE_FULL)
-                    if victim is not waiter:
-                        self._decided.append(victim)
+            if deadline < inf:
+                self._deadlines.note(waiter, fair.waiting)
+            if self._max_waiting is not None and fair.waiting > self._max_waiting:
+                victim = fair.newest_of_heaviest()
+                self._refuse(victim, now, Reason.QUEUE_FULL)
+                if victim is not waiter:
+                    self._decided.append(victim)
             return waiter
 
     def poll(self, now: float) -> list[Waiter]:
@@ -161,35 +150,34 @@ class QuotaQueue:
         """
         with self._lock:
             decided, self._decided = self._decided, []
-            deadlines = self._deadlines
+            deadlines = self._deadlines.heap
             if deadlines and deadlines[0][0] < now:
                 self._time_out(now, decided, also_now=False)
-            fair, budget = self._fair, self._budget
+            fair, till = self._fair, self._till
+            take = self._budget.take
             while fair.waiting:
-                waiter = self._pinned
-                if waiter is not None:
-                    if not budget.solvent(now):
-                        break
-                    self._pinned = None
-                    fair.serve(waiter)
-                    lease = 1
-                else:
+                waiter = till.chosen
+                if waiter is None:
                     waiter = fair.head()
-                    lease = budget.take(now, waiter.cost)
-                    if lease:
-                        fair.pop()
-                    elif self._overdraw(waiter, now):
-                        continue
-                    else:
+                    lease = take(now, waiter.cost)
+                    if not lease:
+                        if till.choose(now, waiter):
+                            continue
                         break
+                    fair.pop()
+                elif not till.paid(now):
+                    break
+                else:
+                    lease = 1
+                    fair.serve(waiter)
                 waiter.fate = GRANTED
                 waiter.lease = lease
                 waiter.at = now
+                self.granted += 1
                 decided.append(waiter)
-                self._counts[GRANTED] += 1
-            if budget.dry and fair.waiting:
-                for waiter in fair.clear():
-                    self._refuse(waiter, now, RATE_LIMITED)
+            if fair.waiting and self._budget.dry:
+                while (waiter := fair.head()) is not None:
+                    self._refuse(waiter, now, Reason.RATE_LIMITED)
                     decided.append(waiter)
             if deadlines and deadlines[0][0] <= now:
                 self._time_out(now, decided, also_now=True)
@@ -202,20 +190,118 @@ class QuotaQueue:
         """
         with self._lock:
             fair = self._fair
-            if self._decided:
+            if self._decided or (fair.waiting and self._budget.dry):
                 return -inf
-            if not fair.waiting:
-                return inf
-            budget = self._budget
-            if budget.dry:
-                return -inf
-            if self._pinned is not None:
-                due = budget.earliest(0)
-            else:
-                due = budget.earliest(min(fair.head().cost, budget.limit))
-            deadlines = self._deadlines
-            while deadlines and not deadlines[0][2].waiting:
-                heappop(deadlines)
-            if deadlines and deadlines[0][0] < due:
-                due = deadlines[0][0]
-            return due  # type: ignore[no-any-return]
+            due = self._till.due(fair.head())
+            if self._deadlines.heap:
+                first = self._deadlines.first()
+                if first < due:
+                    return first
+            return due
+
+    def cancel(self, waiter: Waiter, now: float) -> bool:
+        """Give a place up at no charge; False: its fate was decided before. *Guarded*."""
+        with self._lock:
+            if waiter.fate is not WAITING:
+                return False
+            self._leave(waiter, now, CANCELLED)
+            self.cancelled += 1
+            return True
+
+    def give_back(self, waiter: Waiter, now: float) -> bool:
+        """Undo a grant that nobody will use; False: there is none to undo. *Guarded*."""
+        with self._lock:
+            if not self.reconcile(now, waiter, 0):
+                return False
+            self._budget.release(waiter.lease)
+            waiter.fate = Fate.RETURNED
+            return True
+
+    def reconcile(self, now: float, waiter: Waiter, actual: float) -> bool:
+        """Correct budget and clock by what a grant truly cost; may be repeated. *Guarded*.
+
+        The level may go below 0; what comes back is capped by the capacity. The clock is corrected
+        as long as the busy period of the grant is on. False: the waiter holds no grant.
+        """
+        with self._lock:
+            if waiter.fate is not GRANTED:
+                return False
+            difference = actual - waiter.cost
+            self.refund(now, -difference)
+            self._fair.correct(waiter, difference)
+            waiter.cost = actual
+            return True
+
+    def refund(self, now: float, cost: float = 1) -> None:
+        """Put tokens back; below 0 takes them, on credit. *Guarded*."""
+        if not -inf < cost < inf:
+            raise ConfigError(f"cost must be finite, not {cost!r}")
+        with self._lock:
+            self._budget.refund(now, cost)
+
+    def release(self, lease: int) -> bool:
+        """Give slots back by their lease; False: they had come back before. *Guarded*."""
+        with self._lock:
+            return bool(self._budget.release(lease))
+
+    def retry_at(self, now: float, cost: float = 1) -> Any:
+        """Return when a newcomer's cost is there after all that wait now; None: unknown. *Guarded*.
+
+        Exact where the newcomer would be last; with a weight above others' it is an upper bound.
+        """
+        with self._lock:
+            return self._till.retry_at(now, self._fair.backlog() + cost)
+
+    def ahead(self, waiter: Waiter) -> tuple[int, Any]:
+        """Return how many go before `waiter` and their cost, as things stand. *Guarded*."""
+        with self._lock:
+            return self._fair.ahead(waiter)
+
+    def clear(self) -> None:
+        """Drop everybody undecided and untold: they wait in the parent of a fork. *Guarded*."""
+        with self._lock:
+            for waiter in self._fair.clear():
+                waiter.fate = CANCELLED
+                self._till.drop(waiter)
+            self._decided.clear()
+            self._deadlines.clear()
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return tokens, queues and counts as plain data. *Guarded*."""
+        with self._lock:
+            left = ("granted", "timed_out", "refused", "cancelled")
+            return {
+                "tokens": self._budget.level(now),
+                **views.snapshot(self._fair.flows()),
+                **{name: getattr(self, name) for name in left},
+            }
+
+    def _free(self, cost: float) -> int:
+        if cost <= 0:
+            return 1
+        raise ConfigError(f"cost must be a number, not {cost!r}")
+
+    def _acquire_guarded(self, now: float, cost: float) -> int:
+        with self._lock:
+            if self._fair.waiting:
+                return 0
+            return int(self._budget.take(now, cost))
+
+    def _leave(self, waiter: Waiter, now: float, fate: Fate) -> None:
+        """Take one out of the queue; if its debt was being paid, what it took comes back."""
+        self._fair.cancel(waiter)
+        waiter.fate = fate
+        waiter.at = now
+        self._till.drop(waiter, now)
+
+    def _refuse(self, waiter: Waiter, now: float, reason: Reason) -> None:
+        self._leave(waiter, now, REFUSED)
+        waiter.reason = reason
+        self.refused += 1
+
+    def _time_out(self, now: float, decided: list[Waiter], *, also_now: bool) -> None:
+        for waiter in self._deadlines.passed(now, also_now=also_now):
+            self._leave(waiter, now, Fate.TIMED_OUT)
+            waiter.reason = Reason.QUEUE_TIMEOUT
+            decided.append(waiter)
+            self.timed_out += 1

@@ -23,7 +23,17 @@ _SLACK: Final = 64
 class Slots:
     """At most `max_concurrency` in flight; 0 lets nothing run. Held under its owner's lock."""
 
-    __slots__ = ("_ends", "_lease", "_leases", "_out", "limit", "max_inflight_duration", "plain")
+    __slots__ = (
+        "_ends",
+        "_lease",
+        "_leases",
+        "_out",
+        "capacity",
+        "dry",
+        "max_inflight_duration",
+        "plain",
+        "unit",
+    )
 
     def __init__(self, max_concurrency: float, max_inflight_duration: float = inf) -> None:
         if not max_concurrency >= 0:
@@ -32,8 +42,12 @@ class Slots:
             raise ConfigError(
                 f"max_inflight_duration must be above 0 s, not {max_inflight_duration!r}"
             )
-        self.limit: Any = max_concurrency
+        self.capacity: Any = max_concurrency
         self.max_inflight_duration = max_inflight_duration
+        self.unit: Any = max_concurrency * 0 + 1
+        #: Whether nothing will ever run.
+        self.dry = not max_concurrency
+        #: Leases are more than one number: every use is under the lock.
         self.plain = False
         self._out: Any = 0
         self._lease = 0
@@ -43,13 +57,13 @@ class Slots:
     def level(self, now: float) -> Any:
         """Return how much more fits; below 0 while one above the limit runs."""
         self._expire(now)
-        return self.limit - self._out
+        return self.capacity - self._out
 
     def take(self, now: float, cost: float) -> int:
         """Take slots if they fit; the answer is the lease to release them by, 0: they do not."""
         self._expire(now)
         out = self._out
-        if out + cost > self.limit and (out or not self.limit):
+        if out + cost > self.capacity and (out or not self.capacity):
             return 0
         self._out = out + cost
         self._lease = lease = self._lease + 1
@@ -72,14 +86,25 @@ class Slots:
 
     def earliest(self, cost: float) -> Any:
         """Return when to look again: -inf, it fits; the next end that is certain; `inf`: never."""
-        if not self.limit:
+        if not self.capacity:
             return inf
-        if self._out + cost <= self.limit or not self._out:
+        if self._out + cost <= self.capacity or not self._out:
             return -inf
         ends = self._ends
         while ends and ends[0][1] not in self._leases:
             ends.popleft()
         return ends[0][0] if ends else inf
+
+    def overdraw(self, now: float, cost: float) -> bool:  # noqa: ARG002  # the verb of buckets
+        """Answer no: one above the limit runs alone, on no credit."""
+        return False
+
+    def refund(self, now: float, cost: float) -> None:
+        """Do nothing: slots come back by `release`, and are not corrected."""
+
+    def supplied(self, now: float, amount: float) -> Any:
+        """Return `now` if the amount is there; nobody knows when calls end."""
+        return now if self.level(now) >= amount else None
 
     def _expire(self, now: float) -> None:
         ends = self._ends

@@ -1,4 +1,4 @@
-"""Readings of a fair queue for people and for full queues; nothing here changes anything that counts.
+"""Readings of a fair queue, for people and for full queues; nothing here changes what counts.
 
 Each takes the busy lanes flow by flow. Cost as each says: none is on a hot path.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 from trafficcore.core.fair.lanes import Lane
 
-__all__ = ["ahead", "flows", "newest_of_heaviest"]
+__all__ = ["ahead", "flows", "newest_of_heaviest", "snapshot"]
 
 Flows = Iterable[list[Lane]]
 
@@ -36,6 +36,17 @@ def flows(busy: Flows) -> dict[Hashable, tuple[int, Any]]:
         costs = [entry.cost for lane in lanes for entry in lane.fifo if entry.waiting]
         found[lanes[0].flow] = (len(costs), sum(costs))
     return found
+
+
+def snapshot(found: dict[Hashable, tuple[int, Any]]) -> dict[str, Any]:
+    """Return what `flows` found as plain data, each flow by its name where it has one."""
+    return {
+        "waiting": sum(waiting for waiting, _ in found.values()),
+        "flows": {
+            str(getattr(flow, "name", flow)): {"waiting": waiting, "tokens": cost}
+            for flow, (waiting, cost) in found.items()
+        },
+    }
 
 
 def newest_of_heaviest(busy: Flows) -> Any:

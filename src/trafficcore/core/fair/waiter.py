@@ -40,5 +40,18 @@ class Waiter(Entry):
     verdict: Any
     wake: Callable[[Any], object] | None
 
+    @classmethod
+    def refused(
+        cls, now: float, cost: float, deadline: float, item: Any, reason: Reason
+    ) -> "Waiter":
+        """Return one that never got a place."""
+        waiter = cls()
+        waiter.waiting = False
+        waiter.cost, waiter.deadline, waiter.item = cost, deadline, item
+        waiter.fate, waiter.reason, waiter.at = Fate.REFUSED, reason, now
+        waiter.wake = waiter.verdict = None
+        waiter.lease = 0
+        return waiter
+
     def __repr__(self) -> str:
         return f"<Waiter {self.fate.value} cost={self.cost!r} deadline={self.deadline!r}>"

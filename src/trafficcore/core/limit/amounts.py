@@ -24,13 +24,9 @@ def refused_cost(cost: Any, capacity: float) -> Literal[False]:
     """Answer for a cost that is not in `0 < cost <= capacity`.
 
     More than the bucket holds is refused: it never can be granted. What is no amount at all (0,
-    negative, NaN, infinite, not a number) is the caller's mistake and raises `ConfigError`.
+    negative, NaN, infinite) is the caller's mistake and raises `ConfigError`.
     """
-    try:
-        good = capacity < cost < inf
-    except TypeError:
-        good = False
-    if not good:
+    if not capacity < cost < inf:
         raise ConfigError(f"cost must be a finite number above 0, not {cost!r}")
     return False
 

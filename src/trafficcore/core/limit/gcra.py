@@ -4,8 +4,9 @@ Law     full(now) = max(full_at, now); a cost is granted where full + cost * inc
         and then full_at = full + cost * inc. inc = 1 / rate, burst = capacity * inc. The level is
         (burst - (full(now) - now)) / inc tokens: `TokenBucket` and this give the same answers.
 State   `full_at`: when the bucket was, or will be, full again.
-Floats  burst has inc / 1024 more, or full bursts at one instant would come one token short; a
-        thousandth of a token is never a token. None of it on Fractions (give the rate as one).
+Floats  burst has a little more, or full bursts at one instant would come one token short: what
+        rounding can lose on clocks up to 2^31 s, and at most a thousandth of a token, which is
+        never a token. None of it on Fractions (give the rate as one).
         Above about 1e6 tokens/s inc vanishes in the rounding of a clock's reading: `bucket` then
         chooses `TokenBucket`.
 Cost    O(1), one load and one store.
@@ -34,7 +35,8 @@ def spacing(capacity: float, rate: float) -> tuple[float, float]:
     burst = capacity * inc
     # Below one token the slack could make one.
     if isinstance(inc, float) and capacity >= 1:
-        burst += inc / 1024
+        # Each token of a burst may lose the last bit of a time: of a clock's, or of the burst's.
+        burst += min(inc / 1024, capacity * (burst / 2**51 + 1 / 2**22))
     return inc, burst
 
 

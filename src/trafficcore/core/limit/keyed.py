@@ -1,13 +1,15 @@
 """KeyedGcra: a bucket for every key, in one dict of floats.
 
 Law     `Gcra` for each key; an absent key is a full bucket. A key that is full again says nothing
-        that its absence would not say, so only such keys are ever forgotten. A time before the
-        last forgetting finds an absent key full as of then (`swept`): else a thread whose `now`
-        is older than the one that swept would gain a token.
-State   `full_at`, key -> when full; `swept`; the keys in the order of their next check.
+        that its absence would not say, so only such keys are ever forgotten. An absent key is full
+        as of `swept`, the latest time at which a forgotten one was: else a thread whose `now` is
+        older than that would gain a token.
+State   `full_at`, key -> when full; `swept`; the keys in the order of their next look.
 Bounds  At most `max_keys` keys. For each new key two old ones are looked at, the longest
-        unchecked first. While none of them is full and there is no room, new keys share one
-        overflow bucket: evicting one that is not full would hand its owner a new burst.
+        unchecked first, and forgotten if they have been full for a minute; where room is needed,
+        if they are full at all. (Forgetting a key that comes back at once costs more than it
+        saves.) While there is no room and none of the two is full, new keys share one overflow
+        bucket: evicting one that is not full would hand its owner a new burst.
 Cost    A known key: O(1), no lock. A new key: O(1) under the lock handed in. 55 bytes a key and
         8 for its place in the order.
 Source  hot-path measurements in docs/explanation.
@@ -30,6 +32,8 @@ __all__ = ["KeyedGcra"]
 
 #: Old keys looked at for each new one: two, so that forgetting outruns learning.
 _LOOKS: Final = 2
+#: Seconds for which a full bucket is kept while there is room.
+_IDLE: Final = 60
 
 
 class KeyedGcra:
@@ -160,9 +164,10 @@ class KeyedGcra:
         """Answer for a key that was not there a moment ago. *Guarded*."""
         with self._lock:
             if key not in self.full_at:
+                full_by = now if len(self.full_at) >= self.max_keys else now - _IDLE
                 for _ in range(_LOOKS):
                     if self._order:
-                        self._look(self._order.popleft(), now)
+                        self._look(self._order.popleft(), full_by)
                 if len(self.full_at) >= self.max_keys:
                     return self._overflow(now, need)
                 t = max(now, self.swept) + need
@@ -185,22 +190,23 @@ class KeyedGcra:
         full_at[key] = t
         return True
 
-    def _look(self, key: str, now: float) -> None:
-        """Forget `key` if it is full at `now`, else queue it for another look. *Guarded*."""
-        if not self._forget(key, now):
+    def _look(self, key: str, full_by: float) -> None:
+        """Forget `key` if it was full by then, else queue it for another look. *Guarded*."""
+        if not self._forget(key, full_by):
             self._order.append(key)
 
-    def _forget(self, key: str, now: float) -> bool:
-        """Forget `key` if it is full at `now`. *Atomic*: a hit comes before or after, not between.
+    def _forget(self, key: str, full_by: float) -> bool:
+        """Forget `key` if it was full by then. *Atomic*: a hit comes before or after, not between.
 
         Only the holder of the lock adds or removes keys, so it is there.
         """
         full_at = self.full_at
-        if full_at[key] > now:
+        t = full_at[key]
+        if t > full_by:
             return False
         # The date first: whoever misses the key must find it.
-        if now > self.swept:
-            self.swept = now
+        if t > self.swept:
+            self.swept = t
         del full_at[key]
         return True
 

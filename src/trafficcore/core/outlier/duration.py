@@ -11,6 +11,7 @@ Source  Envoy, `ejectHost`, `checkHostForUneject`, `onIntervalTimer`.
 """
 
 import math
+from fractions import Fraction
 
 from trafficcore.core.outlier.grid import reached
 from trafficcore.core.outlier.settings import Settings
@@ -23,10 +24,13 @@ Marked = dict[Tally, None]
 
 def due(tally: Tally, settings: Settings) -> float:
     """Return from when on a sweep lets an ejected endpoint back."""
-    time = min(settings.base_ejection_time * tally.multiplier, settings.max_ejection_time)
     at: float = tally.last_ejection  # type: ignore[assignment]  # it has one
-    # The jitter is in whole milliseconds; in this order fractions stay exact.
-    return at + time if not tally.jitter_ms else (1000 * (at + time) + tally.jitter_ms) / 1000
+    due = at + min(settings.base_ejection_time * tally.multiplier, settings.max_ejection_time)
+    if not tally.jitter_ms:
+        return due
+    # Whole milliseconds are no binary fraction: exact times get an exact one.
+    exact = not isinstance(due, float)
+    return due + (Fraction(tally.jitter_ms, 1000) if exact else tally.jitter_ms / 1000)
 
 
 def lengthen(tally: Tally, settings: Settings) -> None:

@@ -1,0 +1,140 @@
+"""Functions of every kind behind a breaker: plain, coroutine, generator, asynchronous generator.
+
+Law     The permit is taken when the body would begin to run, and settled when it has ended. A
+        generator's duration ends at its first item: what its consumer does with it is not the
+        service being slow. A generator closed early, or a coroutine cancelled, gives its permit
+        back. No lock is held while the body runs.
+Source  the reference's rules R2, R6, R26.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+from types import CoroutineType
+from typing import Any, ParamSpec, TypeVar, cast
+
+__all__ = ["behind"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Anything = Callable[..., Any]
+
+
+def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
+    """Return `function` behind `breaker`, with the signature and the kind it had."""
+    call = function if hasattr(function, "__name__") else type(function).__call__
+    for is_kind, wrap in _KINDS:
+        if is_kind(function) or is_kind(call):
+            return cast("Callable[P, T]", wrap(breaker, function))
+    return cast("Callable[P, T]", _plain(breaker, function))
+
+
+def _plain(breaker: Any, function: Anything) -> Anything:
+    admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        era, start = admit()
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            raised(era, start, error)
+            raise
+        if type(result) is CoroutineType:
+            return _awaited(breaker, era, start, result)
+        succeeded(era, start)
+        return result
+
+    return call
+
+
+async def _awaited(breaker: Any, era: int, start: float, coroutine: Any) -> Any:
+    """Await what a plain function returned; the call is over then, not when it was made."""
+    try:
+        result = await coroutine
+    except BaseException as error:
+        breaker.raised(era, start, error)
+        raise
+    breaker.succeeded(era, start)
+    return result
+
+
+def _coroutine(breaker: Any, function: Anything) -> Anything:
+    admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        era, start = admit()
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            raised(era, start, error)
+            raise
+        succeeded(era, start)
+        return result
+
+    return call
+
+
+def _generator(breaker: Any, function: Anything) -> Anything:
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        era, start = breaker.admit()
+        end = None
+        try:
+            inner = function(*args, **kwargs)
+            item = next(inner)
+            end = breaker.clock()
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    inner.close()
+                    raise
+                except BaseException as error:
+                    item = inner.throw(error)
+                else:
+                    item = inner.send(sent)
+        except StopIteration as stop:
+            breaker.succeeded(era, start, end)
+            return stop.value
+        except BaseException as error:
+            breaker.raised(era, start, error, end)
+            raise
+
+    return call
+
+
+def _async_generator(breaker: Any, function: Anything) -> Anything:
+    @wraps(function)
+    async def call(*args: Any, **kwargs: Any) -> Any:
+        era, start = breaker.admit()
+        end = None
+        try:
+            inner = function(*args, **kwargs)
+            item = await anext(inner)
+            end = breaker.clock()
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    await inner.aclose()
+                    raise
+                except BaseException as error:
+                    item = await inner.athrow(error)
+                else:
+                    item = await inner.asend(sent)
+        except StopAsyncIteration:
+            breaker.succeeded(era, start, end)
+        except BaseException as error:
+            breaker.raised(era, start, error, end)
+            raise
+
+    return call
+
+
+_KINDS = (
+    (iscoroutinefunction, _coroutine),
+    (isgeneratorfunction, _generator),
+    (isasyncgenfunction, _async_generator),
+)
