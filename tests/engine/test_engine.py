@@ -424,7 +424,7 @@ def test_a_listener_that_raises_harms_nobody() -> None:
     engine = p.engine(p.breaker(rule={"max_slow": 1}), listeners=[broken, heard.append])
     settled(engine, 0, 1)
     refused(engine, 1)
-    assert engine.listener_errors == len(heard) > 0
+    assert engine.announcer.errors == len(heard) > 0
 
 
 def test_after_a_thousand_requests_without_a_rule_there_is_one_warning() -> None:

@@ -51,17 +51,18 @@ def test_three_mistakes_are_three_problems_with_their_places():
 def test_the_example_of_the_docs_reads_as_it_stands_there(tmp_path):
     (tmp_path / "a.yaml").write_text(limit("{fill_interval: 1s, quota: sixty}"))
     (problem,) = manifest.check(tmp_path).errors
-    place = f"{tmp_path}/a.yaml:8:35"
+    place = f"{tmp_path}/a.yaml:8:39"
     wanted = "must be a whole number from 0, not 'sixty'"
     assert str(problem) == f"{place} spec.configs[0].limit.quota: {wanted}"
 
 
 def test_faults_of_all_documents_and_files_come_together_and_in_order(tmp_path):
-    (tmp_path / "b.yaml").write_text(f"{limit('{quota: 1}')}---\nkind: [\n---\n{limit('{quota: x}')}")
+    first, second = (limit(text).replace("name: it", f"name: {text[-2]}x") for text in ("{quota: 1}", "{quota: x}"))
+    (tmp_path / "b.yaml").write_text(f"{first}---\nkind: [\n---\n{second}")
     (tmp_path / "a.yaml").write_text(limit("{fill_interval: 1s, quota: -1}"))
     errors = manifest.check(tmp_path).errors
     assert [(problem.file[-6:], problem.line) for problem in errors] == [
-        ("a.yaml", 8), ("b.yaml", 8), ("b.yaml", 11), ("b.yaml", 15), ("b.yaml", 18), ("b.yaml", 18),
+        ("a.yaml", 8), ("b.yaml", 8), ("b.yaml", 11), ("b.yaml", 19), ("b.yaml", 19),
     ]  # fmt: skip
 
 

@@ -181,18 +181,18 @@ class OutlierLog:
         self._compare(at, "local", *local)
         for host in self.hosts():
             back = self.returned(host)
-            if not self.ejection(host) and back is not None:
-                if at - back >= self.settings.interval:
-                    self.log.append(Entry("decay", host, at))
+            if self.ejection(host) or back is None:
+                continue
+            if at - back >= self.settings.interval:
+                self.log.append(Entry("decay", host, at))
 
     def _compare(self, at: Any, origin: str, compared: str, measured: str) -> None:
         s = self.settings
         self.rates[origin] = {}
         self.averages[origin] = -1
         hosts = self.hosts()
-        if len(hosts) < s.success_rate_minimum_hosts:
-            if len(hosts) < s.failure_percentage_minimum_hosts:
-                return
+        if len(hosts) < min(s.success_rate_minimum_hosts, s.failure_percentage_minimum_hosts):
+            return
         rates, totals = {}, {}
         for host in hosts:
             good, bad = self.calls(host, origin)

@@ -111,17 +111,14 @@ class Cluster:
 
     def settle(self, endpoint: Endpoint, outcome: Outcome, now: float, status: int) -> None:
         """Note how a call to an endpoint ended; *atomic* but for a threshold that is met."""
-        endpoint.active -= 1
+        if now >= self.next_sweep:
+            self.sweep(now)
         ejector, tally = self._ejector, endpoint.tally
         if ejector is None or tally is None:
             return
         if outcome is SUCCESS:
-            if now >= self.next_sweep:
-                self.sweep(now)
             tally.good()
         elif outcome is FAILURE:
-            if now >= self.next_sweep:
-                self.sweep(now)
             # what failed without an answer counts as Envoy counts it, at the least as a 500
             ejector.record(tally, now, status if status >= 500 else 500)
             if ejector.version != self._seen:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterSet", "compile_clusters"]
 
+#: Locality and weight of an endpoint that gives none.
+_REST: tuple[Any, ...] = ("", 1)
+
 
 @attrs.frozen
 class ClusterSet:
@@ -74,7 +77,7 @@ def compile_clusters(
 def _deciding(
     destinations: Iterable[Destination], name: str, identity: Identity
 ) -> Destination | None:
-    """Return the rule that decides: the client's namespace, the service's, the root; then by host."""
+    """Return the rule that decides: of the client's, the service's, the root namespace; by host."""
     parts = name.split(".")
     spaces = (identity.namespace, parts[1] if len(parts) > 1 else "", identity.root_namespace)
 
@@ -146,7 +149,7 @@ def _endpoints(name: str, given: Iterable[Any]) -> tuple[tuple[str, str, int], .
         parts = [entry] if isinstance(entry, str) else list(entry)
         if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) for part in parts[:2]):
             raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        address, locality, weight = parts + ["", 1][len(parts) - 1 :]
+        address, locality, weight = [*parts, *_REST[len(parts) - 1 :]]
         Endpoint(address, locality, weight)  # says what is wrong with it, if anything is
         if address in found:
             raise ConfigError(f"endpoint {address!r} of {name} is given twice")

@@ -220,7 +220,7 @@ def breaker_settings(spec: BreakRule) -> Settings:
     return Settings(
         window=Time(spec.window, buckets=10),
         slow_after=spec.slow_after,
-        trip=tuple(rules),
+        trip=rules,
         open=Open(spec.open_for),
         half_open=None,
     )

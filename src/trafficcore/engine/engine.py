@@ -12,15 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, ClassVar, Final, Self
 
+from trafficcore.engine.announce import Announcer
 from trafficcore.engine.compile import Build, compile_policy
-from trafficcore.engine.events import (
-    Event,
-    Listener,
-    ModeChanged,
-    PolicyLoaded,
-    RuleRead,
-    Unmatched,
-)
+from trafficcore.engine.events import Listener, ModeChanged, Unmatched
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
@@ -30,7 +24,6 @@ from trafficcore.engine.queueing import poll, schedule
 from trafficcore.engine.refuse import Refuser
 from trafficcore.engine.schedule import Class
 from trafficcore.engine.snapshot import snapshot
-from trafficcore.engine.table import Table
 from trafficcore.engine.verdict import Permit, Queued, Rejection
 from trafficcore.spec import Direction, Policy
 
@@ -62,12 +55,13 @@ class Engine:
         locked: bool | None = None,
     ) -> None:
         self._lock = new_lock()
-        self._listeners = tuple(listeners)
-        self.listener_errors = 0
+        self.announcer = Announcer(listeners)
+        self.tell = self.announcer.tell
         self.refuse = Refuser(self.tell)
-        self._sides = (Side("inbound"), Side("outbound"))
+        self._sides = (Side("inbound", self._lock), Side("outbound", self._lock))
         self._inbound, self._outbound = self._sides
         self.source: Callable[[], Policy] = lambda: policy
+        self.permit = guarded(Permit, locked)
         self._mode = Mode(mode)
         self._admit_otherwise = _otherwise(self._mode)
         self.reloads = 0
@@ -81,8 +75,9 @@ class Engine:
         self._table = compile_policy(policy, self._build)
         self._table.stock.commit()
         self._queues = self._table.quotas
+        self._left: list[Plan] = []
         after_fork(self)
-        self._tell_loaded(self._table, reload=False)
+        self.announcer.tell_loaded(self._table, reload=False)
 
     @classmethod
     def load(
@@ -156,9 +151,14 @@ class Engine:
             kept = {id(stage.queue) for stage in table.quotas}
             left = [stage for stage in waiting if id(stage.queue) not in kept]
             self._queues = (*table.quotas, *left)
+            # a request may still be on its way through the table that is replaced now, so its
+            # plans count on; those of the one before it have been left long since
+            for rule in table.rules:
+                rule.leave(self._left)
+            self._left = self._table.plans()
             self._table, self._build, self.source = table, build, read
             self.reloads += 1
-        self._tell_loaded(table, reload=True)
+        self.announcer.tell_loaded(table, reload=True)
 
     @property
     def mode(self) -> Mode:
@@ -186,10 +186,8 @@ class Engine:
             plan = table.outbound.find(facts)
         if self._admit_otherwise is not None:
             return self._admit_otherwise(self, plan, side, facts, now)
-        rules = plan.rules
-        for rule in rules:
-            rule.hits += 1
-        if not rules:
+        plan.hits += 1
+        if not plan.rules:
             self.note_unmatched(side, facts, now)
         limit = plan.limit
         if limit is not None and not limit.try_acquire(now):
@@ -197,13 +195,14 @@ class Engine:
         breaker = plan.breaker
         if not plan.quotas:
             return self.enter(plan, side, (), now)
-        if breaker is not None and not breaker.would_admit(now):
+        if breaker is not None and not breaker.live and not breaker.would_admit(now):
             return self.refuse.broken(plan, side, (), now)
-        stage = plan.quotas[0]
-        flow = stage.classify(facts)
-        if len(plan.quotas) == 1 and stage.queue.try_acquire(now, flow.parameters.tokens):
-            flow.admitted += 1
-            return self.enter(plan, side, flow.alone, now)
+        stage = plan.quota
+        if stage is not None:
+            flow = stage.classify(facts)
+            if stage.queue.try_acquire(now, flow.tokens):
+                flow.admitted += 1
+                return self.enter(plan, side, flow.alone, now)
         return schedule(self, Queued(plan, side, facts), now)
 
     def enter(
@@ -213,11 +212,13 @@ class Engine:
         era: Any = 0
         breaker = plan.breaker
         if breaker is not None:
-            era = breaker.try_acquire(now)
-            if breaker.changes:
-                plan.tell_breakers()
+            era = breaker.live
             if not era:
-                return self.refuse.broken(plan, side, flows, now)
+                era = breaker.try_acquire(now)
+                if breaker.changes:
+                    plan.tell_listeners()
+                if not era:
+                    return self.refuse.broken(plan, side, flows, now)
         endpoint = None
         cluster = plan.cluster
         if cluster is not None:
@@ -231,7 +232,7 @@ class Engine:
             endpoint.active += 1
         side.admitted += 1
         side.in_flight += 1
-        return Permit(plan, side, era, endpoint, flows, now)
+        return self.permit(plan, side, era, endpoint, flows, now)
 
     def poll(self, now: float) -> list[tuple[Queued, Permit | Rejection]]:
         """Run what is due and return whose wait is over, each with its verdict. *Guarded*."""
@@ -264,19 +265,6 @@ class Engine:
             routes = table.inbound if side is self._inbound else table.outbound
             if routes.any_rules:
                 self.tell(Unmatched(now, _UNMATCHED, facts.host))
-
-    def tell(self, event: Event) -> None:
-        """Pass an event to every listener; what one raises is counted and goes no further."""
-        for listener in self._listeners:
-            try:
-                listener(event)
-            except Exception:  # noqa: BLE001  # a listener must not break traffic
-                self.listener_errors += 1
-
-    def _tell_loaded(self, table: Table, *, reload: bool) -> None:
-        for rule in table.rules:
-            self.tell(RuleRead(0, rule.source, rule.about, rule.why_not))
-        self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return everything there is to see, as plain data fit for JSON."""

@@ -20,9 +20,10 @@ class Facts:
     """
 
     __slots__ = (
-        "_headers",
+        "_make_headers",
         "address",
         "direction",
+        "headers",
         "host",
         "labels",
         "method",
@@ -52,14 +53,16 @@ class Facts:
         self.scheme = scheme
         self.labels = labels
         self.address = address
-        self._headers = headers
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """All headers, lower case; a repeated one joined by commas."""
-        headers = self._headers
         if callable(headers):
-            headers = self._headers = headers()
+            self._make_headers = headers  # and `headers` stays unset until somebody looks
+        else:
+            self.headers: Mapping[str, str] = headers
+
+    def __getattr__(self, name: str) -> Mapping[str, str]:
+        """Make the headers when they are first looked at; from then on they are a plain slot."""
+        if name != "headers":
+            raise AttributeError(name)
+        headers = self.headers = self._make_headers()
         return headers
 
     @property

@@ -53,12 +53,13 @@ def locked(cls: T) -> T:
 
         return held
 
-    members: dict[str, Any] = {name: hold(getattr(cls, name)) for name in cls.ATOMIC}  # type: ignore[attr-defined]
-    members |= {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
-    if cls in _locked:
-        return _locked[cls]  # type: ignore[return-value]
-    made = _locked[cls] = type(cls)(cls.__name__, (cls,), members)
-    return made  # type: ignore[return-value]
+    if cls not in _locked:
+        names: tuple[str, ...] = vars(cls)["ATOMIC"]
+        members: dict[str, Any] = {name: hold(getattr(cls, name)) for name in names}
+        members |= {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
+        _locked[cls] = type(cls)(cls.__name__, (cls,), members)
+    made: Any = _locked[cls]
+    return made
 
 
 def guarded(cls: T, force: bool | None = None) -> T:

@@ -93,7 +93,7 @@ class Identity:
         return self.selects(scope.namespace, scope.labels)
 
     def _spellings(self, host: str) -> set[str]:
-        """Return a bare, lower-case host, and the full name that Kubernetes makes of a short one."""
+        """Return a bare, lower-case host, and the full name Kubernetes makes of a short one."""
         dots = host.count(".")
         if dots == 0:
             return {host, f"{host}.{self.namespace}.svc.{_CLUSTER}"}

@@ -1,8 +1,8 @@
 """Label matchers compiled to predicates over labels.
 
-Law    `match_labels`, `match_list` and `expression` are ANDed; an empty matcher always matches. In and
-       NotIn compare whole values; NotIn holds for a missing label. `label_matches` searches anywhere
-       in the value; it is false for a missing label. Empty `all` is true, empty `any` false.
+Law    `match_labels`, `match_list` and `expression` are ANDed; an empty matcher always matches.
+       In and NotIn compare whole values; NotIn holds for a missing label. `label_matches` searches
+       anywhere in the value, and is false for a missing label. Empty `all` is true, `any` false.
 Source Aperture's multi-matcher, as `QuotaSchedulingPolicy` takes it over.
 """
 

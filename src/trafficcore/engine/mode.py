@@ -30,7 +30,7 @@ ENFORCE, SHADOW, OFF = Mode.ENFORCE, Mode.SHADOW, Mode.OFF
 _NO_PLAN = Plan()
 
 
-def admit_off(_engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
+def admit_off(engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
     """Admit without a look at any policy; a call that needs an endpoint gets the next in turn."""
     cluster = plan.cluster
     if cluster is not None and now >= cluster.next_sweep:
@@ -38,7 +38,7 @@ def admit_off(_engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: flo
     endpoint = None if cluster is None else cluster.everyone.pick()
     side.admitted += 1
     side.in_flight += 1
-    return Permit(_NO_PLAN, side, 0, endpoint, (), now)
+    return engine.permit(_NO_PLAN, side, 0, endpoint, (), now)
 
 
 def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: float) -> Permit:
@@ -46,8 +46,7 @@ def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: fl
 
     Nobody waits, and ejected endpoints get their calls: the policies change nothing at all.
     """
-    for rule in plan.rules:
-        rule.hits += 1
+    plan.hits += 1
     if not plan.rules:
         engine.note_unmatched(side, facts, now)
     noted: list[tuple[Reason, Rule]] = [
@@ -60,7 +59,7 @@ def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: fl
     endpoint = _endpoint(plan, now, noted)
     side.admitted += 1
     side.in_flight += 1
-    permit = Permit(plan, side, era, endpoint, flows, now)
+    permit = engine.permit(plan, side, era, endpoint, flows, now)
     for reason, rule in noted:
         summary = rule.note_refusal(now, reason, enforced=False)
         if summary is not None:
@@ -76,7 +75,7 @@ def _era(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Any:
         return 0
     era = breaker.try_acquire(now)
     if breaker.changes:
-        plan.tell_breakers()
+        plan.tell_listeners()
     if not era:
         noted += [
             (Reason.CIRCUIT_OPEN, stage.rule)
@@ -91,7 +90,7 @@ def _flows(
 ) -> Iterator[Class]:
     for stage in plan.quotas:
         flow = stage.classify(facts)
-        if stage.queue.try_acquire(now, flow.parameters.tokens):
+        if stage.queue.try_acquire(now, flow.tokens):
             flow.admitted += 1
         else:
             flow.waited += 1

@@ -17,16 +17,18 @@ from trafficcore.outcome import Outcome
 __all__ = ["Plan", "Side"]
 
 SUCCESS, FAILURE, IGNORED = Outcome.SUCCESS, Outcome.FAILURE, Outcome.IGNORED
-CANCELLED = Outcome.CANCELLED
+_GATEWAY = frozenset({502, 503, 504})
 
 
 class Side:
     """Plain counters of one direction, alive as long as the engine."""
 
-    __slots__ = ("admitted", "direction", "in_flight", "queued", "refused", "unmatched")
+    __slots__ = ("admitted", "direction", "in_flight", "lock", "queued", "refused", "unmatched")
 
-    def __init__(self, direction: str) -> None:
+    def __init__(self, direction: str, lock: Any) -> None:
         self.direction = direction
+        #: Only for where there is no GIL: then engine and permits count under it.
+        self.lock = lock
         self.in_flight = 0
         self.admitted = 0
         self.refused = 0
@@ -35,13 +37,24 @@ class Side:
 
     def snapshot(self) -> dict[str, int]:
         """Return the counters as plain data."""
-        return {name: getattr(self, name) for name in self.__slots__ if name != "direction"}
+        names = ("admitted", "in_flight", "queued", "refused", "unmatched")
+        return {name: getattr(self, name) for name in names}
 
 
 class Plan:
     """The stages of one kind of request; None and () where a policy has nothing to say."""
 
-    __slots__ = ("breaker", "breaks", "cluster", "limit", "limits", "quotas", "rules")
+    __slots__ = (
+        "breaker",
+        "breaks",
+        "cluster",
+        "hits",
+        "limit",
+        "limits",
+        "quota",
+        "quotas",
+        "rules",
+    )
 
     def __init__(
         self,
@@ -55,6 +68,8 @@ class Plan:
         self.breaks = breaks
         self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
         self.quotas = quotas
+        #: The one quota there is; None where there are more or none.
+        self.quota = quotas[0] if len(quotas) == 1 else None
         self.cluster = cluster
         rules = [
             *(stage.rule for stage in limits),
@@ -64,44 +79,28 @@ class Plan:
         if cluster is not None and cluster.rule is not None:
             rules.append(cluster.rule)
         self.rules = tuple(rules)
+        #: Requests that followed this plan: every rule of it was hit so often.
+        self.hits = 0
+        for rule in self.rules:
+            rule.plans.append(self)
 
-    def settle(self, permit: Permit, side: Side, outcome: Outcome, now: float, status: int) -> None:
-        """Tell every stage how the call ended; called once per permit, by the permit."""
-        side.in_flight -= 1
-        breaker = self.breaker
-        if breaker is not None:
-            self._settle_breaker(breaker, permit, outcome, now, status)
-        endpoint = permit.endpoint
-        if endpoint is not None and self.cluster is not None:
-            self.cluster.settle(endpoint, outcome, now, status)
-
-    def _settle_breaker(
-        self, breaker: Any, permit: Permit, outcome: Outcome, now: float, status: int
+    def tell_breaker(
+        self, era: Any, outcome: Outcome, took: float, now: float, status: int
     ) -> None:
-        era = permit.era
+        """Tell the breaker of any call but a good and quick one."""
+        breaker = self.breaker
         if not era:  # shadow mode let a refused call by: no result of this breaker's
             return
         if outcome is SUCCESS or outcome is FAILURE:
-            started = permit.started_at
-            took = (now if started is None else started) - permit.admitted_at
-            if outcome is SUCCESS and took <= breaker.slow_after:
-                breaker.good(era, now)
-            else:
-                breaker.record(
-                    era,
-                    now,
-                    error=outcome is FAILURE,
-                    duration=took,
-                    gateway=outcome is FAILURE and status in (502, 503, 504),
-                )
+            failed = outcome is FAILURE
+            gateway = failed and status in _GATEWAY
+            breaker.record(era, now, error=failed, duration=took, gateway=gateway)
         elif outcome is IGNORED:
             breaker.ignore(era, now)
         else:
             breaker.release(era, now)
-        if breaker.changes:
-            self.tell_breakers()
 
-    def tell_breakers(self) -> None:
+    def tell_listeners(self) -> None:
         """Pass on what changed, outside every lock."""
         for stage in self.breaks:
             stage.tell()
@@ -120,7 +119,7 @@ class Plan:
         """Give back the tokens of the quotas passed so far, and those of the limits."""
         for stage, flow in zip(self.quotas, flows, strict=False):
             flow.admitted -= 1
-            stage.queue.refund(now, flow.parameters.tokens)
+            stage.queue.refund(now, flow.tokens)
         if self.limit is not None:
             self.limit.refund(1, now)
 
@@ -162,6 +161,12 @@ class BreakerGroup:
 
     def __init__(self, breakers: tuple[Any, ...]) -> None:
         self.breakers = breakers
+
+    @property
+    def live(self) -> tuple[int, ...]:
+        """The eras of all while all admit everybody, else ()."""
+        eras = tuple([breaker.live for breaker in self.breakers])
+        return eras if all(eras) else ()
 
     @property
     def changes(self) -> bool:

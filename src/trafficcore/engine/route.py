@@ -101,6 +101,11 @@ class Routes:
         """Whether any rule is about this direction at all."""
         return bool(self._entries)
 
+    @property
+    def plans(self) -> list[Plan]:
+        """All plans made so far."""
+        return list(self._plans.values())
+
     def find(self, facts: Facts) -> Plan:
         """Return the plan of a request; an empty one where no rule is about it."""
         try:

@@ -1,10 +1,14 @@
 """`Rule`: one rule of a manifest at work: where it applies, and what it did so far."""
 
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
 
 from trafficcore.engine.events import Refusals
 from trafficcore.outcome import Reason
 from trafficcore.spec import Source
+
+if TYPE_CHECKING:
+    from trafficcore.engine.plan import Plan
 
 __all__ = ["Rule"]
 
@@ -19,17 +23,40 @@ class Rule:
     those it would have turned away in shadow mode.
     """
 
-    __slots__ = ("_since", "_told", "about", "hits", "refused", "shadowed", "source", "why_not")
+    __slots__ = (
+        "_hits",
+        "_since",
+        "_told",
+        "about",
+        "plans",
+        "refused",
+        "shadowed",
+        "source",
+        "why_not",
+    )
 
     def __init__(self, source: Source, about: str, why_not: str = "") -> None:
         self.source = source
         self.about = about
         self.why_not = why_not
-        self.hits = 0
+        self._hits = 0
+        #: The plans that the rule is part of count for it.
+        self.plans: list[Plan] = []
         self.refused = 0
         self.shadowed = 0
         self._told = 0
         self._since: float | None = None
+
+    @property
+    def hits(self) -> int:
+        """How many requests the rule was looked at for."""
+        return self._hits + sum(plan.hits for plan in self.plans)
+
+    def leave(self, plans: "Iterable[Plan]") -> None:
+        """Take over the counts of plans that no request follows any more."""
+        left = set(map(id, plans))
+        self._hits += sum(plan.hits for plan in self.plans if id(plan) in left)
+        self.plans = [plan for plan in self.plans if id(plan) not in left]
 
     def note_refusal(self, now: float, reason: Reason, *, enforced: bool = True) -> Refusals | None:
         """Count one refusal; return a summary to tell, at the first one and then every 10 s."""

@@ -25,7 +25,7 @@ def _header_label(name: str, ambiguous: Callable[[], None]) -> LabelGetter:
 
     Where both arrive, one of them may be forged past a proxy: then the label is missing.
     """
-    spellings = tuple(dict.fromkeys((name, name.replace("_", "-"), name.replace("-", "_"))))
+    spellings = _spellings(name)
     if len(spellings) == 1:
         return lambda facts: facts.headers.get(name)
 
@@ -42,6 +42,17 @@ def _header_label(name: str, ambiguous: Callable[[], None]) -> LabelGetter:
         return found
 
     return get
+
+
+def _spellings(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((name, name.replace("_", "-"), name.replace("-", "_"))))
+
+
+def _two_spellings(keys: list[str]) -> tuple[str, ...] | None:
+    if len(keys) != 1 or not keys[0].startswith(_HEADER):
+        return None
+    found = _spellings(keys[0][len(_HEADER) :].lower())
+    return found if len(found) == 2 else None
 
 
 def label_getter(key: str, ambiguous: Callable[[], None]) -> LabelGetter:
@@ -79,11 +90,21 @@ def label_test(matcher: LabelMatcher, ambiguous: Callable[[], None]) -> Callable
 class Class:
     """A workload with its counters: a flow of the queue."""
 
-    __slots__ = ("admitted", "alone", "name", "parameters", "refused", "waited", "waiting")
+    __slots__ = (
+        "admitted",
+        "alone",
+        "name",
+        "parameters",
+        "refused",
+        "tokens",
+        "waited",
+        "waiting",
+    )
 
     def __init__(self, name: str, parameters: WorkloadParameters) -> None:
         self.name = name
         self.parameters = parameters
+        self.tokens = parameters.tokens
         self.admitted = 0
         self.refused = 0
         self.waited = 0
@@ -110,6 +131,7 @@ class QuotaStage:
         "_classes",
         "_getters",
         "_memo",
+        "_spellings",
         "_tests",
         "ambiguous",
         "default",
@@ -136,6 +158,8 @@ class QuotaStage:
         keys = sorted({key for workload in workloads for key in required_labels(workload.matcher)})
         self._getters = [(key, label_getter(key, self.note_ambiguous)) for key in keys]
         self._memo: dict[Any, Class] = {}
+        #: Where one header with two spellings decides, these.
+        self._spellings = _two_spellings(keys)
 
     def note_ambiguous(self) -> None:
         """Count a request whose header came in two spellings."""
@@ -143,11 +167,21 @@ class QuotaStage:
 
     def classify(self, facts: Facts) -> Class:
         """Return the first workload that matches, else the default one."""
-        getters = self._getters
-        if len(getters) == 1:
-            values: Any = getters[0][1](facts)
+        spellings = self._spellings
+        if spellings is not None and facts.labels is None:  # the usual case, flat
+            headers = facts.headers
+            value = headers.get(spellings[0])
+            other = headers.get(spellings[1])
+            if other is not None:
+                if value is not None:
+                    self.note_ambiguous()
+                    return self._classify(None)
+                value = other
+            values: Any = value
+        elif len(self._getters) == 1:
+            values = self._getters[0][1](facts)
         else:
-            values = tuple([get(facts) for _, get in getters])
+            values = tuple([get(facts) for _, get in self._getters])
         try:
             return self._memo[values]
         except KeyError:

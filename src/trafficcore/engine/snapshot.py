@@ -27,7 +27,7 @@ def snapshot(engine: "Engine", table: Table, sides: Iterable[Side], now: float) 
         "mode": engine.mode.value,
         "now": now,
         "reloads": engine.reloads,
-        "listener_errors": engine.listener_errors,
+        "listener_errors": engine.announcer.errors,
         "traffic": {side.direction: side.snapshot() for side in sides},
         "rules": [{**rule.snapshot(), **details.get(id(rule), {})} for rule in table.rules],
         "clusters": [cluster.snapshot(now) for cluster in table.clusters],

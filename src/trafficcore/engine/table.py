@@ -3,6 +3,7 @@
 import attrs
 
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.plan import Plan
 from trafficcore.engine.route import Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
@@ -28,3 +29,7 @@ class Table:
     clusters: tuple[Cluster, ...]
     notices: tuple[str, ...]
     stock: Stock
+
+    def plans(self) -> list[Plan]:
+        """Return every plan that a request may follow."""
+        return [*self.inbound.plans, *self.outbound.plans]

@@ -5,7 +5,7 @@ call; every later attempt does nothing.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from trafficcore.outcome import Outcome, Reason, classify
 from trafficcore.spec import Source
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from trafficcore.engine.schedule import Class, QuotaStage
 
 __all__ = ["Permit", "Queued", "Rejection"]
+
+SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
+IGNORED, CANCELLED = Outcome.IGNORED, Outcome.CANCELLED
 
 
 class Rejection:
@@ -68,19 +71,15 @@ class Permit:
     otherwise.
     """
 
-    __slots__ = (
-        "_judged",
-        "_plan",
-        "_side",
-        "admitted_at",
-        "endpoint",
-        "era",
-        "flows",
-        "reason",
-        "rule",
-        "started_at",
-        "status",
-    )
+    # No slots: one permit a request, and what most never set costs nothing as a class attribute.
+    ATOMIC: ClassVar[tuple[str, ...]] = ("settle", "give_back")
+
+    #: When the response began, None before, or where slow is measured to the last byte.
+    started_at: float | None = None
+    status: int = 0
+    reason: Reason | None = None
+    rule: Source | None = None
+    _judged: Outcome | None = None
 
     def __init__(
         self,
@@ -95,13 +94,12 @@ class Permit:
         self._side = side
         self.era = era
         self.endpoint = endpoint
-        self.admitted_at = now
-        self.started_at: float | None = None
-        self.status = 0
         self.flows = flows
-        self._judged: Outcome | None = None
-        self.reason: Reason | None = None
-        self.rule: Source | None = None
+        self.admitted_at = now
+
+    @property
+    def _lock(self) -> Any:
+        return self._side.lock
 
     def started(self, status: int, now: float) -> None:
         """Note that the response began: *slow* is measured up to here."""
@@ -110,11 +108,11 @@ class Permit:
 
     def ignore(self) -> None:
         """Have this call count for nothing, whatever its status says."""
-        self._judged = Outcome.IGNORED
+        self._judged = IGNORED
 
     def fail(self) -> None:
         """Have this call count as a failure, whatever its status says."""
-        self._judged = Outcome.FAILURE
+        self._judged = FAILURE
 
     @property
     def settled(self) -> bool:
@@ -130,10 +128,29 @@ class Permit:
         plan, self._plan = self._plan, None
         if plan is None:
             return
-        status = self.status or status
-        if outcome is not Outcome.CANCELLED:
+        if outcome is not CANCELLED:
+            status = self.status or status
             outcome = self._judged or outcome or classify(status)
-        plan.settle(self, self._side, outcome, now, status)
+        self._side.in_flight -= 1
+        breaker = plan.breaker
+        if breaker is not None:
+            started = self.started_at
+            took = (now if started is None else started) - self.admitted_at
+            if outcome is SUCCESS and took <= breaker.slow_after and self.era:
+                breaker.good(self.era, now)
+            else:
+                plan.tell_breaker(self.era, outcome, took, now, status)
+            if breaker.changes:
+                plan.tell_listeners()
+        endpoint = self.endpoint
+        cluster = plan.cluster
+        if endpoint is not None and cluster is not None:
+            endpoint.active -= 1
+            if outcome is SUCCESS and now < cluster.next_sweep:
+                if endpoint.tally is not None:
+                    endpoint.tally.good()
+            else:
+                cluster.settle(endpoint, outcome, now, status)
 
     def give_back(self, now: float) -> None:
         """Undo the admission of a call that was never made: tokens and places go to the next."""

@@ -30,11 +30,13 @@ def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _plain(breaker: Any, function: Anything) -> Anything:
+    machine, clock = breaker.machine, breaker.clock
     admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        era, start = admit()
+        start = clock()
+        era = machine.live or admit(start)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
@@ -60,11 +62,13 @@ async def _awaited(breaker: Any, era: int, start: float, coroutine: Any) -> Any:
 
 
 def _coroutine(breaker: Any, function: Anything) -> Anything:
+    machine, clock = breaker.machine, breaker.clock
     admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
 
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        era, start = admit()
+        start = clock()
+        era = machine.live or admit(start)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
@@ -79,8 +83,8 @@ def _coroutine(breaker: Any, function: Anything) -> Anything:
 def _generator(breaker: Any, function: Anything) -> Anything:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        era, start = breaker.admit()
-        end = None
+        start, end = breaker.clock(), None
+        era = breaker.admit(start)
         try:
             inner = function(*args, **kwargs)
             item = next(inner)
@@ -91,7 +95,7 @@ def _generator(breaker: Any, function: Anything) -> Anything:
                 except GeneratorExit:
                     inner.close()
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001  # handed on, whatever it is
                     item = inner.throw(error)
                 else:
                     item = inner.send(sent)
@@ -108,8 +112,8 @@ def _generator(breaker: Any, function: Anything) -> Anything:
 def _async_generator(breaker: Any, function: Anything) -> Anything:
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        era, start = breaker.admit()
-        end = None
+        start, end = breaker.clock(), None
+        era = breaker.admit(start)
         try:
             inner = function(*args, **kwargs)
             item = await anext(inner)
@@ -120,7 +124,7 @@ def _async_generator(breaker: Any, function: Anything) -> Anything:
                 except GeneratorExit:
                     await inner.aclose()
                     raise
-                except BaseException as error:
+                except BaseException as error:  # noqa: BLE001  # handed on, whatever it is
                     item = await inner.athrow(error)
                 else:
                     item = await inner.asend(sent)

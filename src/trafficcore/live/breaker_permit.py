@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final, Optional
 
-__all__ = ["Blocks", "Permit"]
+__all__ = ["Blocks", "Permit", "Ready"]
 
 
 class Permit:
@@ -28,25 +28,25 @@ class Permit:
         self.start = start
 
     def success(self) -> None:
-        """The call came back."""
+        """Say that the call came back."""
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.succeeded(self.era, self.start)
 
     def failure(self) -> None:
-        """The call failed, in the service's fault."""
+        """Say that the call failed by the service's fault."""
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.failed(self.era, self.start)
 
     def ignore(self) -> None:
-        """Nobody can tell: it counts for nothing, but for the counter of such calls."""
+        """Say that nobody can tell: it counts for nothing, but among such calls."""
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.ignore(self.era)
 
     def release(self) -> None:
-        """The call never ran, or was cancelled."""
+        """Say that the call never ran, or was cancelled."""
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.release(self.era)
@@ -107,10 +107,8 @@ class Blocks:
 
     def leave(self, frame: FrameType) -> Permit:
         """End the innermost block of `frame`; return its permit."""
-        if frame in self._by_frame:
-            block = self._by_frame[frame][-1]
-        else:
-            block = self._latest_of_context()
+        blocks = self._by_frame.get(frame)
+        block = blocks[-1] if blocks else self._latest_of_context()
         self._end(block)
         inner = _innermost.get()
         while inner is not None and inner.frame is None:
@@ -133,3 +131,21 @@ class Blocks:
             blocks.remove(block)
             if not blocks:
                 del self._by_frame[frame]
+
+
+class Ready:
+    """An awaitable that is done: nothing can happen while it is awaited."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __await__(self) -> "Ready":
+        return self
+
+    def __iter__(self) -> "Ready":
+        return self
+
+    def __next__(self) -> Any:
+        raise StopIteration(self._value)

@@ -121,5 +121,6 @@ def test_what_rounding_loses_goes_to_the_first_that_has_any():
 
 
 def test_degraded_hosts_take_what_is_left():
-    loads = priority_loads(rows(10, 20, 10, degraded=(20, 10, 0)), overprovisioning=100)
+    levels = rows(10, 20, 10, degraded=(20, 10, 0))
+    loads = priority_loads(levels, overprovisioning=100, panic_threshold=0)
     assert (loads.healthy, loads.degraded) == ((16, 28, 14), (28, 14, 0))

@@ -84,7 +84,7 @@ def test_late_sweeps_come_to_the_same_as_prompt_ones(steps, base, maximum, perce
 
 
 def test_a_return_is_told_and_until_is_when():
-    ejector, a, b, c = make(failure_percentage_ejection=FAILING)
+    ejector, a, b, _c = make(failure_percentage_ejection=FAILING)
     call(ejector, a, False, 2)
     call(ejector, b, True, 2)
     ejector.sweep(10)
@@ -99,7 +99,7 @@ def test_a_return_is_told_and_until_is_when():
 
 
 def test_an_ejection_anew_is_one_ejected_host():
-    ejector, a, b, c = make(failure_percentage_ejection=FAILING, max_ejection_percent=100)
+    ejector, a, b, _c = make(failure_percentage_ejection=FAILING, max_ejection_percent=100)
     for now in (10, 20):
         call(ejector, a, False, 2)
         call(ejector, b, True, 2)
@@ -118,7 +118,7 @@ def test_chance_takes_the_draws_given():
     with pytest.raises(ConfigError, match="draw must be given"):
         make(failure_percentage_ejection=rule)
     numbers = iter([130, 129])
-    ejector, a, b, c = make(
+    ejector, a, b, _c = make(
         draw=lambda: next(numbers), failure_percentage_ejection=rule, max_ejection_percent=100
     )
     call(ejector, a, False, 2)
@@ -133,7 +133,7 @@ def test_chance_takes_the_draws_given():
 
 
 def test_off_has_no_deadline_and_on_begins_anew():
-    ejector, a, b, c = make()
+    ejector, a, b, _c = make()
     assert ejector.next_deadline() == float("inf")
     call(ejector, a, False, 9)
     a.bad(500)  # an owner that counts past the ejector

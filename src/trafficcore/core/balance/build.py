@@ -125,12 +125,9 @@ class _Rounds:
         """Return a picker that gives each of `pickers` its share of the turns."""
         if len(pickers) == 1:
             return pickers[0]
-        slots = slots_of(weights)
-        order, at = self._order(path, tuple(keys), slots)
         flat = all(isinstance(picker, Rotation) for picker in pickers)
-        kind = self._guarded(Spread if flat else Nested)
-        made = kind([pickers[i] for i in order], at, self._lock)
-        return self._keep(path, tuple(keys), slots, order, made)
+        kind = Spread if flat else Nested
+        return self._round(path, tuple(keys), slots_of(weights), kind, pickers)
 
     def _rotation(self, path: tuple[Hashable, ...], hosts: Hosts) -> Picker:
         """Return a round robin over hosts by weight; over sorts of hosts where that is too long."""
@@ -142,9 +139,7 @@ class _Rounds:
         else:
             slots = slots_of(weights)
         self.of_hosts.add(path)
-        order, at = self._order(path, hosts, slots)
-        made = self._guarded(Rotation)([hosts[i] for i in order], at, self._lock)
-        return self._keep(path, hosts, slots, order, made)
+        return self._round(path, hosts, slots, Rotation, hosts)
 
     def _by_weight(self, path: tuple[Hashable, ...], hosts: Hosts) -> Picker:
         groups: dict[int, list[Endpoint]] = {}
@@ -157,28 +152,30 @@ class _Rounds:
             [self._rotation((*path, weight), tuple(group)) for weight, group in groups.items()],
         )
 
-    def _order(
-        self, path: Hashable, keys: tuple[Hashable, ...], slots: tuple[int, ...]
-    ) -> tuple[tuple[int, ...], int]:
-        """Return one round and the position in it."""
-        prior = None if self._last is None else self._last.rounds.get(path)
-        if prior is not None and prior.keys == keys and prior.slots == slots:
-            return prior.order, prior.picker.at
-        if path in self.of_hosts:
-            if self._leads is None:
-                self._leads = {} if self._last is None else self._last.host_leads()
-            waits = self._leads
-        else:
-            waits = {} if prior is None else prior.leads()
-        return cycle(slots, [waits.get(key, 1) for key in keys] if waits else None), 0
-
-    def _keep(
+    def _round(
         self,
         path: Hashable,
         keys: tuple[Hashable, ...],
         slots: tuple[int, ...],
-        order: tuple[int, ...],
-        picker: Picker,
+        kind: type[Any],
+        parts: Sequence[Any],
     ) -> Picker:
-        self.made[path] = Round(keys=keys, slots=slots, order=order, picker=picker)
+        """Make one table: the last one from where it stands, or a new one that follows on it."""
+        last = None if self._last is None else self._last.rounds.get(path)
+        if last is not None and last.keys == keys and last.slots == slots:
+            lead, order, at = last.lead, last.order, last.picker.at
+        else:
+            waits = self._waits(path, last)
+            lead = tuple([waits.get(key, 1) for key in keys])
+            order, at = cycle(slots, lead if waits else None), 0
+        picker: Picker = self._guarded(kind)([parts[i] for i in order], at, self._lock)
+        self.made[path] = Round(keys=keys, slots=slots, lead=lead, order=order, picker=picker)
         return picker
+
+    def _waits(self, path: Hashable, last: Round | None) -> dict[Hashable, float]:
+        """Return what is known of how long keys have yet to wait; hosts may come from anywhere."""
+        if path not in self.of_hosts:
+            return {} if last is None else last.leads()
+        if self._leads is None:
+            self._leads = {} if self._last is None else self._last.host_leads()
+        return self._leads

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import gcd, lcm
 from typing import Final, TypeVar
 
-__all__ = ["LARGEST", "cycle", "leads", "slots_of"]
+__all__ = ["LARGEST", "credits_of", "cycle", "ranks", "slots_of"]
 
 K = TypeVar("K", bound=Hashable)
 
@@ -43,7 +43,10 @@ def slots_of(weights: Sequence[int | Fraction]) -> tuple[int, ...]:
 
 
 def cycle(slots: Sequence[int], lead: Sequence[float] | None = None) -> tuple[int, ...]:
-    """Return one round as indices into `slots`; each comes as often as it has slots."""
+    """Return one round as indices into `slots`; each comes as often as it has slots.
+
+    That holds for leads of any size; they only say who goes before whom.
+    """
     if len(set(slots)) < 2:
         often = slots[0] if slots else 0
         once = range(len(slots))
@@ -59,18 +62,27 @@ def cycle(slots: Sequence[int], lead: Sequence[float] | None = None) -> tuple[in
     return tuple([index for _, _, index in turns])
 
 
-def leads(order: Sequence[K], at: int) -> dict[K, float]:
-    """Return what part of its interval each item of a round has yet to wait, at position `at`.
+def ranks(order: Sequence[K], at: int) -> dict[K, float]:
+    """Return the leads that keep the items of a round of equal turns in their order from `at` on.
 
     Turns are counted to their middles, so that all of these are done before a newcomer's.
     """
-    ahead: dict[K, float] = {}
-    often: dict[K, int] = {}
-    for distance, item in enumerate((*order[at:], *order[:at]), 1):
-        if item in often:
-            often[item] += 1
-        else:
-            often[item] = 1
-            ahead[item] = distance
     size = len(order)
-    return {item: min(1, (2 * ahead[item] - 1) * often[item] / (2 * size)) for item in ahead}
+    ahead = (*order[at:], *order[:at])
+    return {item: (2 * place + 1) / (2 * size) for place, item in enumerate(ahead)}
+
+
+def credits_of(
+    order: Sequence[int], at: int, slots: Sequence[int], lead: Sequence[float]
+) -> list[float]:
+    """Return the leads of a round at position `at`: what was due by now less what was had.
+
+    Below 0 is overdue. Their sum stays what it is, so that nobody loses by being carried over.
+    """
+    size = len(order)
+    had = [0] * len(slots)
+    for index in order[:at]:
+        had[index] += 1
+    return [
+        wait + turns - at * own / size for wait, turns, own in zip(lead, had, slots, strict=True)
+    ]

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 
-from trafficcore.core.balance.cycle import leads
+from trafficcore.core.balance.cycle import credits_of, ranks
 from trafficcore.core.balance.endpoint import Endpoint
 from trafficcore.core.balance.priority import Loads
 from trafficcore.core.balance.zone_aware import ZonePlan
@@ -39,16 +39,27 @@ class Source:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Round:
-    """One table of turns: what takes them (`keys`, with `slots`), in which order, and how far."""
+    """One table of turns: what takes them (`keys`, with `slots`), in which order, and how far.
+
+    `lead` is what part of its interval each key had yet to wait when the table was made.
+    """
 
     keys: tuple[Hashable, ...]
     slots: tuple[int, ...]
+    lead: tuple[float, ...]
     order: tuple[int, ...]
     picker: Any
 
     def leads(self) -> dict[Hashable, float]:
-        """Return what part of its interval each key has yet to wait."""
-        return leads([self.keys[index] for index in self.order], self.picker.at)
+        """Return what part of its interval each key has yet to wait, as turns were had."""
+        now = credits_of(self.order, self.picker.at, self.slots, self.lead)
+        return dict(zip(self.keys, now, strict=True))
+
+    def ranks(self) -> dict[Hashable, float]:
+        """Return the same so that it keeps the order of equal turns; as `leads` for others."""
+        if len(set(self.slots)) > 1:
+            return self.leads()
+        return ranks([self.keys[index] for index in self.order], self.picker.at)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -78,5 +89,5 @@ class Layout:
         """Return what part of its interval each endpoint has yet to wait."""
         waits: dict[Hashable, float] = {}
         for path in self.hosts:
-            waits |= self.rounds[path].leads()
+            waits |= self.rounds[path].ranks()
         return waits

@@ -5,7 +5,7 @@ binary fraction, so that seven errors of a hundred reach it. Times may be float 
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, Final, Literal
 
@@ -226,6 +226,10 @@ class HalfOpen:
         _choice("max_wait_to", self.max_wait_to, ("open", "closed"))
 
 
+def _rules(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(rules)
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """A breaker as it is configured. Without rules in `trip` it never trips, which is allowed."""
@@ -235,7 +239,7 @@ class Settings:
     min_calls: int = 1
     evaluate_on: Literal["any", "bad"] = "any"
     late: Literal["drop", "count"] = "drop"
-    trip: tuple[Rule, ...] = attrs.field(default=(), converter=tuple)
+    trip: tuple[Rule, ...] = attrs.field(default=(), converter=_rules)
     open: Open = Open()
     half_open: HalfOpen | None = HalfOpen()
     initial_state: State = attrs.field(default=State.CLOSED, converter=_state)

@@ -29,7 +29,7 @@ from trafficcore.outcome import Reason
 
 __all__ = ["QuotaQueue"]
 
-WAITING, GRANTED, REFUSED, CANCELLED = Fate.WAITING, Fate.GRANTED, Fate.REFUSED, Fate.CANCELLED
+WAITING = Fate.WAITING
 
 
 class QuotaQueue:
@@ -43,7 +43,7 @@ class QuotaQueue:
 
     __slots__ = (
         "_budget", "_deadlines", "_decided", "_fair", "_lock", "_max_waiting", "_queueing",
-        "_till", "_unit", "cancelled", "granted", "refused", "timed_out",
+        "_till", "_unit", "cancelled", "refused", "timed_out",
     )  # fmt: skip
 
     def __init__(
@@ -66,9 +66,9 @@ class QuotaQueue:
         self._unit = budget.unit
         self._deadlines = Deadlines()
         self._decided: list[Waiter] = []
-        self._till = Till(budget)
-        #: How many left the queue in each way; the fast path counts nothing.
-        self.granted = self.timed_out = self.refused = self.cancelled = 0
+        self._till = Till(budget, self._fair)
+        #: How many left the queue without a grant; the fast path counts nothing.
+        self.timed_out = self.refused = self.cancelled = 0
 
     @property
     def waiting(self) -> int:
@@ -82,7 +82,7 @@ class QuotaQueue:
         """
         need = cost * self._unit
         if not need > 0:
-            return self._free(need)
+            return self._free_or_odd(need)
         budget = self._budget
         if not budget.plain:
             return self._acquire_guarded(now, need)
@@ -153,28 +153,9 @@ class QuotaQueue:
             deadlines = self._deadlines.heap
             if deadlines and deadlines[0][0] < now:
                 self._time_out(now, decided, also_now=False)
-            fair, till = self._fair, self._till
-            take = self._budget.take
-            while fair.waiting:
-                waiter = till.chosen
-                if waiter is None:
-                    waiter = fair.head()
-                    lease = take(now, waiter.cost)
-                    if not lease:
-                        if till.choose(now, waiter):
-                            continue
-                        break
-                    fair.pop()
-                elif not till.paid(now):
-                    break
-                else:
-                    lease = 1
-                    fair.serve(waiter)
-                waiter.fate = GRANTED
-                waiter.lease = lease
-                waiter.at = now
-                self.granted += 1
-                decided.append(waiter)
+            fair = self._fair
+            if fair.waiting:
+                self._till.spend(now, decided)
             if fair.waiting and self._budget.dry:
                 while (waiter := fair.head()) is not None:
                     self._refuse(waiter, now, Reason.RATE_LIMITED)
@@ -196,15 +177,15 @@ class QuotaQueue:
             if self._deadlines.heap:
                 first = self._deadlines.first()
                 if first < due:
-                    return first
-            return due
+                    due = first
+            return due  # type: ignore[no-any-return]
 
     def cancel(self, waiter: Waiter, now: float) -> bool:
         """Give a place up at no charge; False: its fate was decided before. *Guarded*."""
         with self._lock:
             if waiter.fate is not WAITING:
                 return False
-            self._leave(waiter, now, CANCELLED)
+            self._leave(waiter, now, Fate.CANCELLED)
             self.cancelled += 1
             return True
 
@@ -224,7 +205,7 @@ class QuotaQueue:
         as long as the busy period of the grant is on. False: the waiter holds no grant.
         """
         with self._lock:
-            if waiter.fate is not GRANTED:
+            if waiter.fate is not Fate.GRANTED:
                 return False
             difference = actual - waiter.cost
             self.refund(now, -difference)
@@ -261,7 +242,7 @@ class QuotaQueue:
         """Drop everybody undecided and untold: they wait in the parent of a fork. *Guarded*."""
         with self._lock:
             for waiter in self._fair.clear():
-                waiter.fate = CANCELLED
+                waiter.fate = Fate.CANCELLED
                 self._till.drop(waiter)
             self._decided.clear()
             self._deadlines.clear()
@@ -269,17 +250,19 @@ class QuotaQueue:
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return tokens, queues and counts as plain data. *Guarded*."""
         with self._lock:
-            left = ("granted", "timed_out", "refused", "cancelled")
             return {
                 "tokens": self._budget.level(now),
                 **views.snapshot(self._fair.flows()),
-                **{name: getattr(self, name) for name in left},
+                "granted": self._till.granted,
+                "timed_out": self.timed_out,
+                "refused": self.refused,
+                "cancelled": self.cancelled,
             }
 
-    def _free(self, cost: float) -> int:
-        if cost <= 0:
-            return 1
-        raise ConfigError(f"cost must be a number, not {cost!r}")
+    def _free_or_odd(self, cost: float) -> int:
+        if not cost <= 0:
+            raise ConfigError(f"cost must be a number, not {cost!r}")
+        return 1
 
     def _acquire_guarded(self, now: float, cost: float) -> int:
         with self._lock:
@@ -295,7 +278,7 @@ class QuotaQueue:
         self._till.drop(waiter, now)
 
     def _refuse(self, waiter: Waiter, now: float, reason: Reason) -> None:
-        self._leave(waiter, now, REFUSED)
+        self._leave(waiter, now, Fate.REFUSED)
         waiter.reason = reason
         self.refused += 1
 

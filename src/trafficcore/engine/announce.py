@@ -1,0 +1,32 @@
+"""Telling the listeners: outside every lock, and at no risk to traffic."""
+
+from collections.abc import Iterable
+
+from trafficcore.engine.events import Event, Listener, PolicyLoaded, RuleRead
+from trafficcore.engine.table import Table
+
+__all__ = ["Announcer"]
+
+
+class Announcer:
+    """Passes events on to every listener; what one raises is counted and goes no further."""
+
+    __slots__ = ("_listeners", "errors")
+
+    def __init__(self, listeners: Iterable[Listener]) -> None:
+        self._listeners = tuple(listeners)
+        self.errors = 0
+
+    def tell(self, event: Event) -> None:
+        """Pass one event on."""
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001  # a listener must not break traffic
+                self.errors += 1
+
+    def tell_loaded(self, table: Table, *, reload: bool) -> None:
+        """Say of each rule where it applies or why not, and of the whole that it took effect."""
+        for rule in table.rules:
+            self.tell(RuleRead(0, rule.source, rule.about, rule.why_not))
+        self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))

@@ -1,0 +1,109 @@
+"""`AsgiTraffic`: an engine in front of an ASGI application.
+
+Pure ASGI: every message passes untouched, in the task that sends it. Scopes that are neither
+`http` nor `websocket`, such as `lifespan`, pass through as if nothing stood here.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from trafficcore.engine import Engine, Permit, Queued, Rejection
+from trafficcore.errors import ConfigError
+from trafficcore.live.drivers import driver_of
+from trafficcore.outcome import Outcome
+from trafficcore.web.exchange import (
+    AsgiApp,
+    HttpExchange,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    WebSocketExchange,
+)
+from trafficcore.web.facts import Labels, asgi_facts
+from trafficcore.web.refuse import answer
+
+__all__ = ["AsgiTraffic"]
+
+CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
+#: The engines that have charged this request.
+_CHARGED: Final = "trafficcore.charged"
+#: What Starlette's router notes in the scope for those who stand further out (metrics, traces).
+_ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
+#: RFC 6455's "try again later"; before the accept a server makes it a 403.
+_TRY_AGAIN: Final = 1013
+
+
+class AsgiTraffic:
+    """Admits each request (inbound), answers refusals itself, settles at the body's last byte.
+
+    The application finds its permit as `scope["state"]["traffic"]` (Starlette:
+    `request.state.traffic`). `request_labels` is called with the scope and returns labels that
+    rules may look at. *Slow* is measured to the start of the response; with `slow="end"` to its
+    last byte. A websocket is one request, from its upgrade to its close, and never slow.
+    """
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        engine: Engine,
+        *,
+        request_labels: Labels | None = None,
+        slow: Literal["start", "end"] = "start",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if slow not in ("start", "end"):
+            raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
+        self.app = app
+        self.engine = engine
+        self._labels = request_labels
+        self._from_start = slow == "start"
+        self._clock = clock
+        self._driver = driver_of(engine, clock)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one connection's scope."""
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or self.engine in scope.get(_CHARGED, ()):
+            await self.app(scope, receive, send)
+            return
+        verdict = self.engine.admit(asgi_facts(scope, self._labels), self._clock())
+        if isinstance(verdict, Queued):
+            await self._wait(verdict, scope, receive, send)
+        else:
+            await self._go_on(verdict, scope, receive, send)
+
+    async def _wait(self, ticket: Queued, scope: Scope, receive: Receive, send: Send) -> None:
+        """Wait for the verdict; a client that leaves first is answered by nobody."""
+        from trafficcore.web.waiting import Replay, wait  # asyncio is for those who wait
+
+        replay = Replay(receive)
+        try:
+            verdict = await wait(self._driver, ticket, replay, self._clock)
+            if verdict is not None:
+                await self._go_on(verdict, scope, replay, send)
+        finally:
+            replay.close()
+
+    async def _go_on(
+        self, verdict: Permit | Rejection, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if isinstance(verdict, Rejection):
+            await _refuse(verdict, scope, send)
+            return
+        clock = self._clock
+        exchange: HttpExchange | WebSocketExchange
+        if scope["type"] == "http":
+            exchange = HttpExchange(verdict, receive, send, clock, self._from_start)
+        else:
+            exchange = WebSocketExchange(verdict, receive, send, clock)
+        try:
+            await self.app(self._inner(scope, verdict), exchange.receive, exchange.send)
+        except Exception:
+            verdict.settle(FAILURE, clock(), 500)
+            raise
+        except BaseException:  # cancelled: nobody waits for the answer any more
+            verdict.settle(CANCELLED, clock())
+            raise
+        exchange.ended()
