@@ -29,6 +29,6 @@ def check(paths: tuple[Path, ...]) -> None:
 @click.option("--full", is_flag=True, help="Take the article's own times: about two minutes.")
 def demo(*, full: bool) -> None:
     """Show the four policies over real HTTP on loopback, beside what they must show."""
-    from trafficcore.demo import run
+    from trafficcore.demo.run import run
 
     sys.exit(run(full=full))

@@ -215,7 +215,7 @@ def test_a_fill_interval_is_a_message_or_a_text(text, seconds):
     ("text", "path", "message"),
     [
         ("{}", "", "must be a duration from 50ms, not '0s'"),
-        ("{nanos: 49999999}", "", "must be a duration from 50ms, not '0.05s'"),
+        ("{nanos: 49999999}", "", "must be a duration from 50ms, not '0.049999999s'"),
         ("49ms", "", "must be a duration from 50ms, not '49ms'"),
         ("0s", "", "must be a duration from 50ms, not '0s'"),
         ("2", "", "must be a duration with its unit, such as 1s, not '2'"),
@@ -419,7 +419,7 @@ def test_a_header_matcher_without_a_test_looks_at_presence_and_says_so(matcher):
         ("{name: x, regex_match: a, present_match: true}",
          ": regex_match and present_match exclude each other"),
         ("{name: x, contains_match: a}",
-         ".contains_match: the field 'contains_match' is unknown; did you mean 'exact_match'?"),
+         ".contains_match: the field 'contains_match' is unknown; did you mean 'invert_match'?"),
     ],
 )  # fmt: skip
 def test_bounds_of_header_matchers(matcher, fault):

@@ -1,7 +1,7 @@
 """Documents, kinds, identities, and the error that holds every fault."""
 
 import pytest
-from manifest.helpers import LIMIT, clean, faults, limit, limiter, remarks, the_fault, the_limit
+from manifest.helpers import LIMIT, breaker, clean, faults, limit, limiter, remarks, the_fault, the_limit
 
 from trafficcore import manifest
 from trafficcore.errors import ManifestError
@@ -99,6 +99,14 @@ def test_a_field_that_is_like_no_other_has_no_suggestion():
 
 def test_a_key_that_is_no_word_stands_in_brackets():
     assert the_fault(limiter('configs: []\n"a b\\n": 1\n')).startswith(r"spec['a b\n']: the field 'a b\n'")
+
+
+def test_a_misspelt_field_is_one_fault_even_where_it_is_required():
+    assert the_fault(limit("{fill_interval: 1s, qouta: 5}")) == (
+        "spec.configs[0].limit.qouta: the field 'qouta' is unknown; did you mean 'quota'?"
+    )
+    text = breaker("{error_percent: {value: 5}}").replace("match:", "macth:")
+    assert the_fault(text).endswith("the field 'macth' is unknown; did you mean 'match'?")
 
 
 def test_unknown_fields_are_found_at_every_level():

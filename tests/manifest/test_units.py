@@ -120,7 +120,7 @@ def test_a_number_is_finite_and_decimal(text):
 
 @pytest.mark.parametrize(
     ("exact", "text"),
-    [(Fraction(2), "2s"), (Fraction(1, 20), "50ms"), (Fraction(1, 10**6), "1e-06s")],
+    [(Fraction(2), "2s"), (Fraction(1, 20), "50ms"), (Fraction(1, 10**6), "1e-06s"), (Fraction(49999999, 10**9), "0.049999999s")],
 )
 def test_a_span_is_written_for_people(exact, text):
     assert units.span(exact) == text

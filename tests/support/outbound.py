@@ -48,7 +48,9 @@ def limit(quota: int, fill_interval: float = 60, **answer: Any) -> RateLimitRule
 
 
 def breaker(**settings: Any) -> BreakRule:
-    answer = Response(498, (("x-envoy-overload", "true"),), "delay break!")
+    answer = Response(
+        status=498, headers=(("x-envoy-overload", "true"),), body="delay break!"
+    )
     return BreakRule(source=SOURCE, scope=scope(), response=answer, **settings)
 
 

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 from support.outbound import (
     HOST,
+    SOURCE,
     URL,
     breaker,
     ejected,
@@ -20,13 +21,14 @@ from support.outbound import (
     engine,
     limit,
     outbound,
+    scope,
 )
 from trafficcore.engine import Facts, Permit, Rejection
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.outcome import Reason
-from trafficcore.spec import Direction
+from trafficcore.spec import Direction, Limit, RateLimitRule
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
-from trafficcore.web.httpx_library import outbound_facts
+from trafficcore.web.httpx_library import Pools, library_of, outbound_facts
 
 A, B = "10.0.0.1:8080", "10.0.0.2:8080"
 
@@ -474,7 +476,7 @@ def test_the_connection_goes_to_the_endpoint_and_the_request_stays_logical(lib, 
     }
     assert {request.headers["host"] for request in service.requests} == {HOST}
     assert response.url == URL + "p%20q?x=1"
-    assert response.extensions["trafficcore"].endpoint.address in sent.pop() or True
+    assert response.extensions["trafficcore"].endpoint.address == "elsewhere.example"
 
 
 def test_a_host_header_and_a_port_of_the_callers_own_are_kept(lib, clock):
@@ -548,6 +550,42 @@ def test_one_address_of_two_tls_names_is_refused_over_one_given_pool(lib, clock)
         assert client.get(f"http://{other}/").status_code == 200
     assert outbound(gate)["in_flight"] == 0
     assert outbound(gate)["admitted"] == 2
+
+
+def test_pools_of_our_own_are_one_a_tls_name_and_one_for_all_else(lib):
+    library = library_of(lib.Request("GET", URL))
+    pools = Pools(None, "HTTPTransport")
+
+    def pool(url, **extensions):
+        return pools.of(library, lib.Request("GET", url, extensions=extensions))
+
+    plain = pool(URL)
+    assert isinstance(plain, lib.HTTPTransport)
+    assert pool("http://other.example/") is plain
+    assert pool("https://other.example/") is plain
+    named = pool(f"https://{A}/", sni_hostname=HOST)
+    assert named is not plain
+    assert pool(f"https://{B}/", sni_hostname=HOST) is named
+    assert pool(f"https://{A}/", sni_hostname="other.example") is not named
+    assert pool(f"http://{A}/", sni_hostname=HOST) is plain
+    assert len(pools.all()) == 3
+    for each in pools.all():
+        each.close()
+
+
+def test_a_call_out_inside_a_call_in_is_charged_on_its_own_side_once(lib, way, clock):
+    inward = RateLimitRule(
+        source=SOURCE, scope=scope(Direction.INBOUND), limit=Limit(quota=2, fill_interval=60)
+    )
+    gate = engine(inward, limit(1))
+    for expected in (200, 429):
+        permit = gate.admit(Facts(Direction.INBOUND, HOST), clock())
+        assert call(way, Service(lib), gate, clock=clock).status_code == expected
+        assert gate.snapshot(clock())["traffic"]["inbound"]["in_flight"] == 1
+        permit.settle(None, clock(), 200)
+    traffic = gate.snapshot(clock())["traffic"]
+    assert (traffic["inbound"]["admitted"], traffic["inbound"]["refused"]) == (2, 0)
+    assert (traffic["outbound"]["admitted"], traffic["outbound"]["refused"]) == (1, 1)
 
 
 def test_slow_is_told_at_the_start_of_the_response_or_at_its_end(lib, clock):

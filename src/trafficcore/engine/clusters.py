@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ClusterSet", "compile_clusters"]
 
 #: Locality and weight of an endpoint that gives none.
-_REST: tuple[Any, ...] = ("", 1)
+_REST: list[Any] = ["", 1]
 
 
 @attrs.frozen
@@ -146,10 +146,10 @@ def _endpoints(name: str, given: Iterable[Any]) -> tuple[tuple[str, str, int], .
     for entry in given:
         if not isinstance(entry, (str, tuple, list)):
             raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        parts = [entry] if isinstance(entry, str) else list(entry)
+        parts: list[Any] = [entry] if isinstance(entry, str) else list(entry)
         if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) for part in parts[:2]):
             raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        address, locality, weight = [*parts, *_REST[len(parts) - 1 :]]
+        address, locality, weight = parts + _REST[len(parts) - 1 :]
         Endpoint(address, locality, weight)  # says what is wrong with it, if anything is
         if address in found:
             raise ConfigError(f"endpoint {address!r} of {name} is given twice")

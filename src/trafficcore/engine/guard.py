@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 __all__ = ["FREE", "after_fork", "guarded", "locked", "new_lock"]
 
@@ -54,12 +54,11 @@ def locked(cls: T) -> T:
         return held
 
     if cls not in _locked:
-        names: tuple[str, ...] = vars(cls)["ATOMIC"]
+        names: tuple[str, ...] = getattr(cls, "ATOMIC", ())
         members: dict[str, Any] = {name: hold(getattr(cls, name)) for name in names}
         members |= {"__slots__": (), "__module__": cls.__module__, "__doc__": cls.__doc__}
         _locked[cls] = type(cls)(cls.__name__, (cls,), members)
-    made: Any = _locked[cls]
-    return made
+    return cast("T", _locked[cls])
 
 
 def guarded(cls: T, force: bool | None = None) -> T:

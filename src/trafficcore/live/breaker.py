@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
 from trafficcore.core.breaker import (
     ERROR,
@@ -41,6 +41,7 @@ T = TypeVar("T")
 _Machine: Final = guarded(Breaker)
 
 
+@guarded
 class CircuitBreaker:
     """Stops calling a service that is slow or failing, and tries it again after a while.
 
@@ -64,10 +65,12 @@ class CircuitBreaker:
     threads and tasks. Each process counts for itself.
     """
 
+    ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
     __slots__ = (
         "__weakref__",
         "_blocks",
         "_ignores",
+        "_lock",
         "_tell",
         "clock",
         "machine",
@@ -113,7 +116,7 @@ class CircuitBreaker:
         self.clock = clock
         self._ignores = read_ignore(ignore)
         self._blocks = Blocks()
-        lock = new_lock()
+        self._lock = lock = new_lock()
         #: The machine, for those who bring their own time.
         self.machine: Breaker = _Machine(settings, lock=lock, draw=draw, now=clock())
         self._tell = Teller(self.machine, lock, name, on_change).tell
@@ -121,29 +124,35 @@ class CircuitBreaker:
     # In two steps
 
     def try_acquire(self) -> int:
-        """Admit a call: its era, or 0. *Atomic* while closed, without reading the clock."""
-        era = self.machine.live
+        """Admit a call: its era, or 0. *Atomic* while closed, without reading the clock, or open.
+
+        Law: `live`, else 0 before `shut_until`.  Twin: `Breaker.try_acquire`.
+        """
+        machine = self.machine
+        era = machine.live
         if era:
             return era
-        machine = self.machine
-        era = machine.try_acquire(self.clock())
-        if machine.changes:
+        now = self.clock()
+        if now < machine.shut_until:
+            machine.rejected += 1
+            return 0
+        return self._try_slowly(now)
+
+    def _try_slowly(self, now: float) -> int:
+        era = self.machine.try_acquire(now)
+        if self.machine.changes:
             self._tell()
         return era
 
     def good(self, era: int) -> None:
         """Settle a call that was neither slow nor an error."""
-        machine = self.machine
-        machine.good(era, self.clock())
-        if machine.changes or machine.signals:
-            self._tell()
+        if self.machine.good(era, self.clock()):
+            self._tell_changes()
 
     def bad(self, era: int, kind: int = ERROR) -> None:
         """Settle a call by its kind: ERROR, SLOW, both, GATEWAY_ERROR."""
-        machine = self.machine
-        machine.bad(era, self.clock(), kind)
-        if machine.changes or machine.signals:
-            self._tell()
+        if self.machine.bad(era, self.clock(), kind):
+            self._tell_changes()
 
     def record(
         self,
@@ -154,10 +163,8 @@ class CircuitBreaker:
         start: float | None = None,
     ) -> None:
         """Settle a call; whether it was slow is worked out from `duration`."""
-        machine = self.machine
-        machine.record(era, self.clock(), error, duration, gateway, start)
-        if machine.changes or machine.signals:
-            self._tell()
+        if self.machine.record(era, self.clock(), error, duration, gateway, start):
+            self._tell_changes()
 
     def ignore(self, era: int) -> None:
         """Settle a call that shall count for nothing."""
@@ -178,26 +185,24 @@ class CircuitBreaker:
 
     def admit(self, now: float) -> int:
         """Admit a call that starts now: its era, or `Rejected`."""
-        era = self.machine.try_acquire(now)
-        if self.machine.changes:
-            self._tell()
+        era = self._try_slowly(now)
         if not era:
             raise self._rejected(now)
         return era
 
     def succeeded(self, era: int, start: float, end: float | None = None) -> None:
         """Settle a call begun at `start` that came back (at `end`, else now)."""
-        machine, now = self.machine, self.clock()
-        machine.record(era, now, False, (now if end is None else end) - start, False, start)
-        if machine.changes or machine.signals:
-            self._tell()
+        now = self.clock()
+        took = (now if end is None else end) - start
+        if self.machine.record(era, now, False, took, False, start):
+            self._tell_changes()
 
     def failed(self, era: int, start: float, end: float | None = None) -> None:
         """Settle a call begun at `start` that failed."""
-        machine, now = self.machine, self.clock()
-        machine.record(era, now, True, (now if end is None else end) - start, False, start)
-        if machine.changes or machine.signals:
-            self._tell()
+        now = self.clock()
+        took = (now if end is None else end) - start
+        if self.machine.record(era, now, True, took, False, start):
+            self._tell_changes()
 
     def raised(
         self, era: int, start: float, error: BaseException, end: float | None = None

@@ -106,7 +106,7 @@ def _tell_override(record: Record, notes: Notes) -> None:
 
 
 def _tell_empty(record: Record, notes: Notes) -> None:
-    if record.get("configs") == () or not record.has("configs"):
+    if record.get("configs") == () or record.lacks("configs"):
         notes.warn(record.node, record.path, "has no configs: the policy does nothing")
 
 

@@ -60,9 +60,7 @@ def _tell_overlaps(places: list[tuple[str, Node]], path: str, notes: Notes) -> N
 def _tell_distribute(record: Record, notes: Notes) -> None:
     weights = record.get("to")
     node = record.at("to")
-    if not isinstance(node, Mapping):
-        if not record.has("to"):
-            notes.error(node, record.to("to"), "is required")
+    if not record.has("to") or not isinstance(node, Mapping):
         return
     _tell_overlaps([(key.text, key) for key, _ in node.entries], record.to("to"), notes)
     if weights is not None and len(weights) == len(node.entries):
@@ -101,6 +99,7 @@ _FAILOVER = ListOf(
         rules=(_tell_regions,),
     )
 )
+_WEIGHT = Int(least=1, most=100, name="uint32")
 _LOCALITY = Object(
     (
         Field("enabled", BOOL, default=True),
@@ -110,7 +109,7 @@ _LOCALITY = Object(
                 Object(
                     (
                         Field("from", Text(check=_locality, name="locality"), required=True),
-                        Field("to", MapOf(Int(least=1, most=100, name="uint32"), check=_locality)),
+                        Field("to", MapOf(_WEIGHT, check=_locality), required=True),
                     ),
                     rules=(_tell_distribute,),
                 )
@@ -150,7 +149,7 @@ def build_locality(balancer: Record | None) -> LocalityLb | None:
     return LocalityLb(
         enabled=record.get("enabled", True),
         distribute=tuple(
-            (rule.values["from"], rule.get("to", ())) for rule in record.get("distribute", ())
+            (rule.values["from"], rule.values["to"]) for rule in record.get("distribute", ())
         ),
         failover=tuple(
             (rule.get("from", ""), rule.get("to", "")) for rule in record.get("failover", ())

@@ -69,12 +69,14 @@ class Record:
     that no rule speaks of a field that was told already.
     """
 
-    __slots__ = ("_fields", "node", "path", "values")
+    __slots__ = ("_fields", "meant", "node", "path", "values")
 
     def __init__(self, node: Node, path: str) -> None:
         self.node = node
         self.path = path
         self.values: dict[str, Any] = {}
+        #: Fields that a misspelt one most likely stands for: told there, and not as missing.
+        self.meant: set[str] = set()
         self._fields: dict[str, tuple[Node, Node]] = {}
 
     def put(self, name: str, key: Node, value_node: Node, value: Any) -> None:
@@ -86,6 +88,10 @@ class Record:
     def has(self, name: str) -> bool:
         """Whether the field is there, right or wrong."""
         return name in self._fields
+
+    def lacks(self, name: str) -> bool:
+        """Whether the field is missing, even under a name that was meant for it."""
+        return name not in self._fields and name not in self.meant
 
     def faulty(self, name: str) -> bool:
         """Whether the field is there and was told to be wrong."""
@@ -148,11 +154,11 @@ class Object:
         for key, value in node.entries:
             field = self.by_name.get(key.text)
             if field is None:
-                self._unknown(key, path, notes)
+                self._unknown(key, record, notes)
             elif not (isinstance(value, Scalar) and value.is_null):
                 self._field(field, key, value, record, notes)
         for field in self.required:
-            if not record.has(field.name):
+            if record.lacks(field.name):
                 notes.error(node, record.to(field.name), "is required")
         for rule in self.rules:
             rule(record, notes)
@@ -175,11 +181,12 @@ class Object:
         elif field.effect is Effect.REFUSED:
             notes.error(key, path, field.note or "is not accepted")
 
-    def _unknown(self, key: Scalar, path: str, notes: Notes) -> None:
+    def _unknown(self, key: Scalar, record: Record, notes: Notes) -> None:
         known = nearest(key.text, self.by_name) if notes.errors < _SUGGESTIONS_A_FILE else ""
         message = f"the field {short(key.text)} is unknown"
         message += f"; did you mean {known!r}?" if known else ""
-        notes.error(key, join(path, key.text), message, key.text)
+        record.meant.add(known)
+        notes.error(key, record.to(key.text), message, key.text)
 
     def rows(self, path: str, outer: Field | None = None) -> "Iterator[Row]":
         """Walk the whole table below this object.

@@ -165,7 +165,7 @@ def exactly_one(*names: str) -> Rule:
     most = at_most_one(*names)
 
     def rule(record: Record, notes: Notes) -> None:
-        if not _given(record, names):
+        if all(record.lacks(name) for name in names):
             notes.error(record.node, record.path, f"must have one of {', '.join(names)}")
         most(record, notes)
 

@@ -86,4 +86,4 @@ def span(exact: Fraction) -> str:
     if exact.denominator == 1:
         return f"{exact}s"
     milli = exact * 1000
-    return f"{milli}ms" if milli.denominator == 1 else f"{float(exact):g}s"
+    return f"{milli}ms" if milli.denominator == 1 else f"{float(exact)!r}s"

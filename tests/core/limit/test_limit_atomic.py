@@ -95,7 +95,7 @@ def test_eight_threads_that_give_back_what_they_take_leave_it_as_it_was(kind):
     assert machine.try_acquire(clock(), 60)
 
     def work(_):
-        for _ in range(6_000):
+        for _ in range(12_000):
             if machine.try_acquire(clock(), 3):
                 machine.refund(3, clock())
 
@@ -108,7 +108,7 @@ def test_eight_threads_that_give_back_what_they_take_leave_it_as_it_was(kind):
 def test_eight_threads_that_take_what_they_get_take_it_once(kind):
     machine = kind(40_000, 1e-6, lock=new_lock())
     clock = ticking(1e-6)
-    taken = hammer(lambda _: sum(machine.take_up_to(clock(), 3) for _ in range(6_000)))
+    taken = hammer(lambda _: sum(machine.take_up_to(clock(), 3) for _ in range(12_000)))
     assert sum(taken) == 40_000
 
 
@@ -121,7 +121,7 @@ def test_a_reset_is_seen_whole(kind):
 
     def work(index):
         seen = set()
-        for turn in range(2_000):
+        for turn in range(8_000):
             if index == 0:
                 at = float(turn % 2 * 1000)
                 machine.reset(at * 1e3, at)
@@ -192,7 +192,7 @@ def test_eight_threads_that_give_back_leave_a_key_as_it_was(kind):
     assert machine.try_acquire("a", clock(), 60)
 
     def work(_):
-        for _ in range(6_000):
+        for _ in range(12_000):
             if machine.try_acquire("a", clock(), 3):
                 machine.refund("a", 3, clock())
 

@@ -47,7 +47,7 @@ class Endpoint:
         self.address = address
         self.locality = locality
         self.weight = weight
-        self.labels: dict[str, str] = dict(labels)
+        self.labels: Mapping[str, str] = dict(labels)
         self.priority = 0
         self.healthy = True
         self.degraded = False

@@ -13,6 +13,7 @@ Source  the reference's part 5 (R1 to R28) and section 3 of its measurements.
 Twin    tests/model/breaker_log.py
 
 A permit is its era. Whoever was admitted owes one of `good`, `bad`, `record`, `ignore`, `release`.
+The first three return True when they took the lock: only then can they have changed the state.
 """
 
 # ruff: noqa: PLR1730  # max() is a call: another thread could come between load and store
@@ -72,7 +73,7 @@ class Breaker(Settling):
         era = self.live
         if era:
             return era
-        if self.now < self._shut_until:
+        if self.now < self.shut_until:
             self.rejected += 1
             return 0
         return self._acquire()
@@ -81,11 +82,11 @@ class Breaker(Settling):
         """Say whether a call would be admitted; takes no permit. *Atomic* as `try_acquire`."""
         if self.live:
             return True
-        if now < self._shut_until and self.now < self._shut_until:
+        if now < self.shut_until and self.now < self.shut_until:
             return False
         return self._may_acquire(now)
 
-    def good(self, era: int, now: float) -> None:
+    def good(self, era: int, now: float) -> bool | None:
         """Settle a call that was neither slow nor an error. *Atomic* inside a sub-window."""
         if now > self.now:
             self.now = now
@@ -100,7 +101,7 @@ class Breaker(Settling):
             return self._look(era, 0)
         return None
 
-    def bad(self, era: int, now: float, kind: int = ERROR) -> None:  # noqa: C901  # flat, hot
+    def bad(self, era: int, now: float, kind: int = ERROR) -> bool | None:  # noqa: C901  # flat, hot
         """Settle a call by its kind: ERROR, SLOW, both, GATEWAY_ERROR. *Atomic* up to an edge."""
         if now > self.now:
             self.now = now
@@ -145,7 +146,7 @@ class Breaker(Settling):
         duration: float = 0,
         gateway: bool = False,
         start: float | None = None,
-    ) -> None:
+    ) -> bool | None:
         """Settle a call and keep its duration; slow is worked out. *Atomic* as `bad`.
 
         `gateway`: the error is one of those counted apart. `start`: when the call was admitted,
@@ -207,7 +208,7 @@ class Breaker(Settling):
         """Return when the open state ends, None in any other. *Atomic* until then."""
         if self.live:
             return None
-        if now >= self._shut_until or self.now >= self._shut_until:
+        if now >= self.shut_until or self.now >= self.shut_until:
             self.state(now)
         return self._retry_at
 

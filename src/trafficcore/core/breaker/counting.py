@@ -180,25 +180,15 @@ class Counting:
             gateway += g
             seen = (errors, slow, errors + slow - slow_errors, gateway, run)
             hit, good, error, late = self._judge.weigh(total, seen, decide, self.exceeded)
+            # From here to the stores there is no call: see tests/core/breaker/test_exactness.py.
+            if self._c != c or self._e != e or self._s != s:
+                continue  # counted meanwhile, and not looked at
             if hit < 0:
-                if self._set_edges(c, e, s, c + good, e + error, s + late):
-                    return -1
-            elif not shut or self._shut(c, e, s):
-                self._tally = (total, errors, slow, slow_errors, gateway, duration + d)
-                return hit
-
-    def _shut(self, c: int, e: int, s: int) -> bool:
-        """Admit and count no more without the lock, if nothing was counted since."""
-        if self._c == c and self._e == e and self._s == s:
-            self.live = 0
-            return True
-        return False
-
-    def _set_edges(self, c: int, e: int, s: int, good: int, error: int, slow: int) -> bool:
-        """Set at which counts to look next, if nothing was counted since."""
-        if self._c == c and self._e == e and self._s == s:
-            self._good_edge = good if self._any else NEVER
-            self._error_edge = error
-            self._slow_edge = slow
-            return True
-        return False
+                self._good_edge = c + good if self._any else NEVER
+                self._error_edge = e + error
+                self._slow_edge = s + late
+                return -1
+            if shut:
+                self.live = 0
+            self._tally = (total, errors, slow, slow_errors, gateway, duration + d)
+            return hit

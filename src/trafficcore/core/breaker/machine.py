@@ -53,7 +53,6 @@ class Machine(Counting):
         "_opened_for",
         "_probes",
         "_retry_at",
-        "_shut_until",
         "_since",
         "_state",
         "attempts",
@@ -64,6 +63,7 @@ class Machine(Counting):
         "late",
         "refused_before",
         "rejected",
+        "shut_until",
         "signals",
     )
 
@@ -88,6 +88,8 @@ class Machine(Counting):
         self.late = 0
         self.ignored = 0
         self.last_trip: Change | None = None
+        #: Before this everybody is refused, without the lock.
+        self.shut_until: float = -_EVER
         self._frozen: Tally = NOTHING
         self._floor = 1
         self._ends: float = -_EVER
@@ -165,7 +167,7 @@ class Machine(Counting):
         holds from then on.
         """
         self.live = 0
-        self._shut_until = -_EVER
+        self.shut_until = -_EVER
         if shown is None:
             shown = self._shown(self.now)
         counts = Counts(*shown)
@@ -220,15 +222,15 @@ class Machine(Counting):
         if state is _OPEN:
             if self.settings.open.auto and self._retry_at is not None:
                 deadline = self._retry_at
-            self._shut_until = self._ends
+            self.shut_until = self._ends
         elif state is _HALF_OPEN:
             deadline = self._probes.deadline
-            self._shut_until = deadline if self._probes.full else -_EVER
+            self.shut_until = deadline if self._probes.full else -_EVER
         elif state in COUNTING:
-            self._shut_until = -_EVER
+            self.shut_until = -_EVER
             self.live = self.era
         else:
-            self._shut_until = _EVER
+            self.shut_until = _EVER
         self._deadline = deadline
 
     def _shown(self, now: float) -> Tally:

@@ -57,7 +57,7 @@ class Settling(Machine):
                 self._probes.give_back()
                 self._set_gates()
 
-    def _settle(self, era: int, kind: int, duration: float, start: float | None) -> None:
+    def _settle(self, era: int, kind: int, duration: float, start: float | None) -> bool:
         """Record under the lock: a turn, a probe, a result that comes late."""
         with self._lock:
             now = self._hold(self.now)
@@ -65,7 +65,7 @@ class Settling(Machine):
             if not own:
                 self.late += 1
                 if self.settings.late == "drop":
-                    return
+                    return True
             if kind & 4:
                 kind |= 1
             error, slow = kind & 1, kind >> 1 & 1
@@ -78,6 +78,7 @@ class Settling(Machine):
                 self._judge_probe(now, kind, one, own=own)
             elif state is _OPEN:
                 self._frozen = add(self._frozen, one)
+        return True
 
     def _judge_probe(self, now: float, kind: int, one: Tally, *, own: bool) -> None:
         well = self._probes.add(kind, one, own=own)
@@ -88,7 +89,7 @@ class Settling(Machine):
         else:
             self._go(Cause.TRIP, now, "probes failed", self._probes.tally, kind)
 
-    def _look(self, era: int, kind: int) -> None:
+    def _look(self, era: int, kind: int) -> bool:
         """Look at the rules, a result having reached an edge without the lock."""
         with self._lock:
             if era == self.live:
@@ -97,6 +98,7 @@ class Settling(Machine):
                     self._evaluate(now, kind)
                 elif (hit := self._weigh(now, self._any or self._judge.matters[kind], True)) >= 0:
                     self._trip(now, hit, kind)
+        return True
 
     def _evaluate(self, now: float, kind: int) -> None:
         """Look at the rules after a result, and act."""

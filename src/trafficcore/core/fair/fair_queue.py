@@ -54,11 +54,9 @@ class FairQueue:
         self._size = 0
         self._room = _IDLE
         self._heap: list[Any] = []
-        self._seq = 0
-        #: The last arrival before this busy period; it names the period.
-        self._since = 0
+        #: The number of the latest arrival; that of the last before this busy period names it.
+        self._seq = self._since = self.waiting = 0
         self._virtual: Any = 0
-        self.waiting = 0
 
     def push(
         self,
@@ -159,11 +157,10 @@ class FairQueue:
     def correct(self, entry: Any, difference: float) -> None:
         """Add `difference` / weight to the clock of a served entry's lane, in its busy period."""
         lane: Lane = entry.lane
-        if entry.seq <= self._since:
-            return
-        lane.clock += difference / entry.weight
-        if lane.fifo:
-            self._wake(lane, again=True)
+        if entry.seq > self._since:
+            lane.clock += difference / entry.weight
+            if lane.fifo:
+                self._wake(lane, again=True)
 
     def backlog(self) -> Any:
         """Return the cost that all who wait wait for; O(lanes)."""
@@ -186,7 +183,7 @@ class FairQueue:
 
     def clear(self) -> list[Any]:
         """Take everybody out and return them in the order of their arrival."""
-        lanes = [lane for lanes in self._busy() for lane in lanes]
+        lanes = (lane for lanes in self._busy() for lane in lanes)
         entries = [entry for lane in lanes for entry in lane.fifo if entry.waiting]
         for entry in entries:
             self.cancel(entry)
@@ -236,9 +233,9 @@ class FairQueue:
             lane.top = None
             if lane.fifo:
                 lane.top = top = lane.tagged(start=self._start)
-        if top is not None:
-            heappush(self._heap, top)
         heap = self._heap
+        if top is not None:
+            heappush(heap, top)
         if len(heap) > 2 * self.waiting + _SLACK:
             heap[:] = [found for found in heap if found[2].top is found]
             heapify(heap)

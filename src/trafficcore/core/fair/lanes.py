@@ -91,6 +91,8 @@ class Lane:
         while fifo and not fifo[0].waiting:
             self.dead -= 1
             self.buried -= fifo.popleft().cost
+        if not self.dead:
+            self.buried = 0
 
     def bury(self, entry: Any) -> None:
         """Note that one behind the head is dead; now and then drop all of them."""

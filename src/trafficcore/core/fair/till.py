@@ -38,20 +38,12 @@ class Till:
 
     def spend(self, now: float, granted: list[Waiter]) -> None:
         """Let go who can go at `now`, in order; somebody waits."""
-        chosen, budget = self.chosen, self._budget
-        if chosen is not None:
-            if not budget.solvent(now):
-                return
-            self.chosen = None
-            self._fair.serve(chosen)
-            self._go(chosen, now, 1, granted)
-        rest = self._spend_even(now, granted) if budget.plain else self._spend(now, granted)
-        if rest is not None and rest.cost > budget.capacity and budget.overdraw(now, rest.cost):
-            self.chosen = rest
-
-    def _spend_even(self, now: float, granted: list[Waiter]) -> Waiter | None:
-        """Spend a bucket that fills evenly: its law, with the level at hand. Return who is left."""
         budget, fair = self._budget, self._fair
+        if self.chosen is not None and not self._settle(now, granted):
+            return
+        if not budget.plain:
+            self._spend_by_rule(now, granted)
+            return
         tokens, last, floor = budget.tokens, budget.last, budget.floor
         if now > last:
             tokens += (now - last) * budget.rate
@@ -60,9 +52,12 @@ class Till:
             last = now
         while fair.waiting:
             waiter: Waiter = fair.head()
-            if tokens - waiter.cost < floor:
-                return waiter
-            budget.tokens = tokens = tokens - waiter.cost
+            cost = waiter.cost
+            if tokens - cost < floor:
+                if cost > budget.capacity:
+                    self._choose(now, waiter)
+                return
+            budget.tokens = tokens = tokens - cost
             budget.last = last
             fair.pop()
             waiter.fate = GRANTED
@@ -70,19 +65,33 @@ class Till:
             waiter.at = now
             granted.append(waiter)
             self.granted += 1
-        return None
 
-    def _spend(self, now: float, granted: list[Waiter]) -> Waiter | None:
-        """Spend any budget. Return who is left."""
+    def _spend_by_rule(self, now: float, granted: list[Waiter]) -> None:
+        """Spend a budget that is no plain bucket."""
         budget, fair = self._budget, self._fair
         while fair.waiting:
             waiter: Waiter = fair.head()
             lease = budget.take(now, waiter.cost)
             if not lease:
-                return waiter
+                if waiter.cost > budget.capacity:
+                    self._choose(now, waiter)
+                return
             fair.pop()
             self._go(waiter, now, lease, granted)
-        return None
+
+    def _choose(self, now: float, waiter: Waiter) -> None:
+        if self._budget.overdraw(now, waiter.cost):
+            self.chosen = waiter
+
+    def _settle(self, now: float, granted: list[Waiter]) -> bool:
+        """Let the one chosen go, if its debt is paid."""
+        chosen = self.chosen
+        if chosen is None or not self._budget.solvent(now):
+            return False
+        self.chosen = None
+        self._fair.serve(chosen)
+        self._go(chosen, now, 1, granted)
+        return True
 
     def _go(self, waiter: Waiter, now: float, lease: int, granted: list[Waiter]) -> None:
         waiter.fate = GRANTED
