@@ -375,8 +375,9 @@ def test_the_old_name_of_the_list_counts_only_alone():
          ".expression.label_matches.regex: is required"),
         ("{expression: {all: {of: [{label_exists: ''}]}}}",
          ".expression.all.of[0].label_exists: must be a text that is not empty, not ''"),
-        ("{expression: {not: {nope: 1}}}", ".expression.not.nope: the field 'nope' is unknown; "
-                                           "did you mean 'not'?"),
+        ("{expression: {not: {label_exist: a}}}",
+         ".expression.not.label_exist: the field 'label_exist' is unknown; "
+         "did you mean 'label_exists'?"),
     ],
 )  # fmt: skip
 def test_bounds_of_label_matchers(text, fault):

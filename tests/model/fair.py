@@ -47,6 +47,17 @@ class ModelBucket:
         self.advance(now)
         return self.tokens
 
+    def when(self, amount):
+        """When the level reaches `amount`, if nobody takes any more."""
+        short = amount - self.tokens
+        if short <= 0:
+            return self.at
+        if amount > self.capacity or not self.fill:
+            return inf
+        if self.even:
+            return max(self.at, self.filling_from) + short * self.interval / self.fill
+        return self.next_fill + (ceil(short / self.fill) - 1) * self.interval
+
 
 class ModelSlots:
     """Rule 11. `leases` maps what was granted to (cost, when it is taken for ended)."""
@@ -62,6 +73,11 @@ class ModelSlots:
     def fits(self, now, cost):
         out = self.in_flight(now)
         return out + cost <= self.limit or (not out and self.limit > 0)
+
+    def when(self, now, cost):
+        if self.fits(now, cost):
+            return now
+        return min((end for _, end in self.leases.values()), default=inf)
 
 
 class ModelWaiter:
@@ -81,7 +97,6 @@ class ModelQueue:
         self.clocks = {}
         self.virtual = 0
         self.period = 0
-        self.served_finish = {}
 
     def lane(self, waiter):
         return waiter.flow, waiter.key
@@ -209,6 +224,21 @@ class ModelQuota:
             pass
         self.time_out(decided, now, lambda deadline: deadline <= now)
         return decided
+
+    def next_deadline(self, now):
+        """When `poll` has something to decide: `now`, if it has already."""
+        head = self.chosen or self.queue.head()
+        if self.decided:
+            return now
+        if head is None:
+            return inf
+        if self.slots():
+            due = self.budget.when(now, head.cost)
+        elif self.chosen:
+            due = self.budget.when(0)
+        else:
+            due = self.budget.when(min(head.cost, self.budget.capacity))
+        return max(now, min(due, *(waiter.deadline for waiter in self.queue.waiters), inf))
 
     def grant_one(self, now, decided):
         waiter = self.chosen or self.queue.head()

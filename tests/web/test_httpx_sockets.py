@@ -8,9 +8,9 @@ import time
 from importlib import import_module
 
 import pytest
+from support import tls
 from support.outbound import (
     HOST,
-    TLS_CERTIFICATE,
     URL,
     Server,
     breaker,
@@ -21,7 +21,6 @@ from support.outbound import (
     outbound,
     refusing_address,
     serving,
-    tls_files,
 )
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 
@@ -152,11 +151,11 @@ def test_bodies_are_decoded_and_redirects_followed_with_the_logical_host(lib):
 def test_tls_is_verified_for_the_logical_name_at_the_endpoints_address(lib, tmp_path):
     server = Server("secret")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*tls_files(tmp_path))
+    context.load_cert_chain(*tls.files(tmp_path))
     names = []
     context.sni_callback = lambda _socket, name, _context: names.append(name)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    trust = ssl.create_default_context(cadata=TLS_CERTIFICATE)
+    trust = ssl.create_default_context(cadata=tls.CERTIFICATE)
     other = "other.default.svc.cluster.local"
     gate = engine(limit(5))
     gate.reload(gate.source(), endpoints={HOST: [server.address], other: [server.address]})

@@ -4,7 +4,7 @@ State  a picker, swapped in one store; the lock is for changes of health and of 
 Cost   a pick is the picker's, an outcome the tally's; a change rebuilds the picker, O(endpoints).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
@@ -149,19 +149,10 @@ class Cluster:
             self._ejector = Ejector(settings, lock=new_lock(), tally=guarded(Tally, self._locked))
         else:
             before.update(settings, now)
-        ejector = self._ejector
         for address, locality, weight in membership.endpoints:
-            known = old.pop(address, None)
-            endpoint = known or Endpoint(address, locality, weight)
+            endpoint = old.get(address) or Endpoint(address, locality, weight)
             endpoint.locality, endpoint.weight = locality, weight
-            if ejector is None:
-                endpoint.tally = None
-            elif endpoint.tally is None:
-                endpoint.tally = ejector.add(endpoint, now)
             self._endpoints[address] = endpoint
-        for gone in old.values():
-            if before is not None and gone.tally is not None:
-                before.remove(gone.tally, now)
         endpoints = list(self._endpoints.values())
         assignment = membership.assign(endpoints)
         self._weights = assignment.weights
@@ -171,8 +162,21 @@ class Cluster:
             if priority is not None:
                 endpoint.priority = priority
                 self._taking.append(endpoint)
+        self._watch(dict.fromkeys((*endpoints, *old.values())), before, now)
         self.everyone = guarded(Rotation, self._locked)(endpoints, lock=self._lock)
         self._seen = -1
+
+    def _watch(self, endpoints: Iterable[Endpoint], before: Ejector | None, now: float) -> None:
+        """Give a tally to each endpoint that takes calls and to no other."""
+        ejector, taking = self._ejector, set(self._taking)
+        for endpoint in endpoints:
+            if ejector is not None and endpoint in taking:
+                if endpoint.tally is None:
+                    endpoint.tally = ejector.add(endpoint, now)
+            elif endpoint.tally is not None:
+                if before is not None:
+                    before.remove(endpoint.tally, now)
+                endpoint.tally = None
 
     def _rebuild(self) -> None:
         """Make the picker anew if who is out has changed; called under the lock."""

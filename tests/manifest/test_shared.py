@@ -1,0 +1,176 @@
+"""The manifests that the project is held to, where they are at hand."""
+
+from pathlib import Path
+
+import pytest
+
+from trafficcore import manifest
+from trafficcore.spec import (
+    BreakRule,
+    Destination,
+    Direction,
+    LabelMatcher,
+    Limit,
+    OutlierDetection,
+    QuotaSelector,
+    Response,
+    Service,
+    TrafficPolicy,
+    VirtualHost,
+    Workload,
+    WorkloadParameters,
+)
+
+ROOT = Path(__file__).parents[2]
+SHARED = ROOT.parent / "shared" / "manifests"
+FILES = sorted(SHARED.glob("*/*.yaml"))
+needs_shared = pytest.mark.skipif(not FILES, reason="the shared manifests are not here")
+
+
+def load(name):
+    return manifest.load(SHARED / name)
+
+
+def words(policy):
+    """The notices without their places."""
+    return [notice.rpartition(" (")[0] for notice in policy.notices]
+
+
+@needs_shared
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_every_shared_manifest_loads(file):
+    report = manifest.check(file)
+    assert report.errors == ()
+    skipped = "is not read in this version; skipped"
+    rules = report.policy
+    found = rules.limits + rules.breakers + rules.destinations + rules.quotas
+    assert found or any(skipped in notice for notice in report.notices)
+
+
+@needs_shared
+def test_the_articles_throttle():
+    (rule,) = load("asm/01-throttle-as-in-the-article.yaml").limits
+    assert rule.limit == Limit(quota=60, fill_interval=2)
+    assert rule.scope.direction is Direction.INBOUND
+    assert rule.scope.gateway is True
+    assert rule.scope.namespace == "istio-system"
+    assert rule.scope.labels == (("istio", "ingressgateway"),)
+    assert rule.scope.vhost == VirtualHost("helloworld-go.default.svc.cluster.local", 80)
+    assert rule.source.line == 8
+
+
+@needs_shared
+def test_the_articles_breaker():
+    policy = load("asm/02-slow-breaker-as-in-the-article.yaml")
+    (rule,) = policy.breakers
+    assert rule == BreakRule(
+        source=rule.source,
+        scope=rule.scope,
+        window=10,
+        open_for=60,
+        slow_after=0.5,
+        max_slow=5,
+        min_requests=2,
+        response=Response(498, (("x-envoy-overload", "true"),), "delay break!"),
+    )
+    assert (rule.scope.gateway, rule.scope.namespace) == (False, "knative-serving")
+    name = "httpbin-00001-private.default.svc.cluster.local"
+    assert rule.scope.vhost == VirtualHost(name, 8012)
+    assert len(policy.notices) == 1
+
+
+@needs_shared
+def test_the_articles_outlier_detection():
+    (rule,) = load("asm/03-outlier-as-in-the-article.yaml").destinations
+    outlier = OutlierDetection(
+        consecutive_5xx=3, interval=5, base_ejection_time=20, max_ejection_percent=100
+    )
+    assert rule == Destination(
+        source=rule.source,
+        host="httpbin-00001-private.default.svc.cluster.local",
+        namespace="default",
+        policy=TrafficPolicy(outlier=outlier),
+    )
+
+
+@needs_shared
+def test_the_articles_quota():
+    policy = load("asm/04-quota-as-in-the-article.yaml")
+    (rule,) = policy.quotas
+    assert (rule.capacity, rule.fill_amount, rule.interval) == (10, 10, 1)
+    name = "httpbin-00001-private.default.svc.cluster.local"
+    assert rule.selectors == (QuotaSelector(service=name),)
+    assert rule.workloads == tuple(
+        Workload(
+            name=kind,
+            matcher=LabelMatcher(labels=(("http.request.header.user_type", kind),)),
+            parameters=WorkloadParameters(priority=priority),
+        )
+        for kind, priority in (("guest", 50), ("subscriber", 200))
+    )
+    assert policy.notices == ()
+
+
+@needs_shared
+def test_a_limit_and_a_breaker_of_the_callers():
+    (limit,) = load("asm/06-client-side-limit.yaml").limits
+    (breaker,) = load("asm/07-client-side-breaker.yaml").breakers
+    for rule in (limit, breaker):
+        assert rule.scope.direction is Direction.OUTBOUND
+        assert rule.scope.services == (Service("httpbin.default.svc.cluster.local", 8000),)
+    assert limit.limit.body == '{"ret_code": 1, "message": "Your request be limited" }'
+    assert breaker.error_percent == 60
+
+
+@needs_shared
+def test_every_field_of_the_mesh_that_does_nothing_is_named():
+    pool = "field spec.trafficPolicy.connectionPool."
+    later, never = " has no effect in this version", " has no effect in process"
+    assert words(load("destinationrule/01-all.yaml")) == [
+        "kind ServiceEntry is not read in this version; skipped",
+        f"{pool}tcp.maxConnections{later}",
+        f"{pool}tcp.connectTimeout{never}",
+        f"{pool}http.http2MaxRequests{later}",
+        f"{pool}http.maxRequestsPerConnection{never}",
+        f"{pool}http.maxRetries{later}",
+        f"{pool}http.http1MaxPendingRequests{later}",
+        f"field spec.trafficPolicy.tls{never}",
+        f"field spec.subsets{later}: nothing routes to subsets",
+    ]
+
+
+@needs_shared
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("01-rate-limit-per-user", "RateLimitingPolicy"),
+     ("02-concurrency-limit", "ConcurrencyLimitingPolicy"),
+     ("03-load-ramp", "LoadRampingPolicy"),
+     ("06-concurrency-two-workloads", "ConcurrencySchedulingPolicy")],
+)  # fmt: skip
+def test_the_suites_later_kinds_are_named(name, kind):
+    assert words(load(f"scheduling/{name}.yaml")) == [f"kind {kind} is not read in this version; skipped"]
+
+
+@pytest.mark.parametrize("name", ["throttle", "breaker", "outlier", "quota"])
+def test_every_example_loads_without_a_word(name):
+    report = manifest.check(ROOT / "examples" / name)
+    assert report.problems == ()
+    rules = report.policy
+    assert len(rules.limits + rules.breakers + rules.destinations + rules.quotas) == 1
+    first = (ROOT / "examples" / name / "policy.yaml").read_text().partition("\n")[0]
+    assert first.startswith("# ")
+
+
+def test_all_examples_load_together():
+    policy = manifest.load(ROOT / "examples")
+    (limit,), (breaker,) = policy.limits, policy.breakers
+    (destination,), (quota,) = policy.destinations, policy.quotas
+    assert (limit.limit.quota, limit.limit.fill_interval) == (2, 60)
+    assert (breaker.window, breaker.slow_after, breaker.max_slow, breaker.open_for) == (10, 0.5, 5, 60)
+    assert breaker.response == Response(498, (("x-envoy-overload", "true"),), "delay break!")
+    assert breaker.min_requests == 2
+    assert destination.policy.outlier == OutlierDetection(
+        consecutive_5xx=3, interval=5, base_ejection_time=20, max_ejection_percent=100
+    )
+    assert [work.parameters.priority for work in quota.workloads] == [50, 200]
+    assert (quota.capacity, quota.fill_amount, quota.interval) == (10, 10, 1)
