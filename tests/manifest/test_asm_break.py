@@ -1,6 +1,7 @@
 """ASMCircuitBreaker, row by row."""
 
 import pytest
+
 from manifest.helpers import (
     BREAKER,
     breaker,
@@ -11,7 +12,6 @@ from manifest.helpers import (
     the_breaker,
     the_fault,
 )
-
 from trafficcore import manifest
 from trafficcore.spec import Response, Service, VirtualHost
 
@@ -67,14 +67,17 @@ def test_one_of_match_and_target_services():
 def test_a_breaker_config_is_required_and_has_a_field():
     assert the_fault(spec("configs:\n- match: {}\n")) == f"{AT}.breaker_config: is required"
     assert f"{AT}.breaker_config: must have at least one field" in faults(breaker("{}"))
-    assert f"{AT}.breaker_config: must have at least one field" in faults(breaker("{window_size: }"))
+    assert f"{AT}.breaker_config: must have at least one field" in faults(
+        breaker("{window_size: }")
+    )
 
 
 @pytest.mark.parametrize(
     ("fields", "path", "message"),
     [
         ("window_size: 0s", "window_size", "must be a duration above 0s, not '0s'"),
-        ("window_size: 10", "window_size", "must be a duration with its unit, such as 1s, not '10'"),
+        ("window_size: 10", "window_size",
+         "must be a duration with its unit, such as 1s, not '10'"),
         ("window_size: -1s", "window_size", "must be a duration from 0s, not '-1s'"),
         ("break_duration: soon", "break_duration",
          "must be a duration such as 1s, 500ms or 1m30s, not 'soon'"),
@@ -154,8 +157,10 @@ def test_a_break_of_no_time_is_left_out_and_named():
 def test_the_average_rule_is_named_as_without_effect():
     text = breaker(f"{{average_request_rt: 1s, {BREAKER[1:]}")
     assert remarks(text) == [
-        f"{AT}.breaker_config.average_request_rt: has no effect: "
-        "what it should do is documented nowhere"
+        (
+            f"{AT}.breaker_config.average_request_rt: has no effect: "
+            "what it should do is documented nowhere"
+        )
     ]
 
 
@@ -168,17 +173,23 @@ def test_the_average_rule_is_named_as_without_effect():
     ],
 )
 def test_a_custom_response_may_have_any_part(response, expected):
-    assert the_breaker(breaker(f"{{custom_response: {response}, {BREAKER[1:]}")).response == expected
+    assert (
+        the_breaker(breaker(f"{{custom_response: {response}, {BREAKER[1:]}")).response == expected
+    )
 
 
 def test_the_articles_boolean_header_stays_the_text_it_was():
-    text = breaker(f"{{custom_response: {{header_to_add: {{x-envoy-overload: true}}}}, {BREAKER[1:]}")
+    text = breaker(
+        f"{{custom_response: {{header_to_add: {{x-envoy-overload: true}}}}, {BREAKER[1:]}"
+    )
     response = the_breaker(text).response
     assert response is not None
     assert response.headers == (("x-envoy-overload", "true"),)
     assert remarks(text) == [
-        f"{AT}.breaker_config.custom_response.header_to_add.x-envoy-overload: "
-        "Kubernetes would refuse a boolean here; quote it"
+        (
+            f"{AT}.breaker_config.custom_response.header_to_add.x-envoy-overload: "
+            "Kubernetes would refuse a boolean here; quote it"
+        )
     ]
 
 
@@ -188,3 +199,9 @@ def test_several_configs_are_several_rules_in_their_order():
         f"- {{name: b, match: {{}}, breaker_config: {BREAKER}}}\n"
     )
     assert [rule.source.rule for rule in manifest.load(text).breakers] == ["a", "b"]
+
+
+@pytest.mark.parametrize("percent", ["{value: 101}", "5"])
+def test_a_faulty_rule_is_told_once_and_not_as_one_that_never_trips(percent):
+    report = manifest.check(breaker(f"{{error_percent: {percent}}}"))
+    assert len(report.problems) == 1

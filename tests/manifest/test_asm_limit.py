@@ -1,8 +1,8 @@
 """ASMLocalRateLimiter, row by row."""
 
 import pytest
-from manifest.helpers import LIMIT, clean, faults, limit, limiter, remarks, the_fault, the_limit
 
+from manifest.helpers import LIMIT, clean, faults, limit, limiter, remarks, the_fault, the_limit
 from trafficcore import manifest
 from trafficcore.spec import (
     AddressMatch,
@@ -56,8 +56,12 @@ def test_which_traffic(fields, direction, gateway):
 
 
 def test_apply_to_traffic_goes_before_is_gateway_and_says_so():
-    text = limiter(f"applyToTraffic: sidecar_outbound\nisGateway: true\nconfigs:\n- limit: {LIMIT}\n")
-    assert remarks(text) == ["spec.applyToTraffic: sidecar_outbound goes before what isGateway says"]
+    text = limiter(
+        f"applyToTraffic: sidecar_outbound\nisGateway: true\nconfigs:\n- limit: {LIMIT}\n"
+    )
+    assert remarks(text) == [
+        "spec.applyToTraffic: sidecar_outbound goes before what isGateway says"
+    ]
     assert the_limit(text).scope.gateway is False
 
 
@@ -78,7 +82,9 @@ def test_no_other_traffic_is_known():
 
 
 def test_labels_select_workloads():
-    text = limiter(f"workloadSelector: {{labels: {{app: web, tier: 'on'}}}}\nconfigs:\n- limit: {LIMIT}\n")
+    text = limiter(
+        f"workloadSelector: {{labels: {{app: web, tier: 'on'}}}}\nconfigs:\n- limit: {LIMIT}\n"
+    )
     assert the_limit(text).scope.labels == (("app", "web"), ("tier", "on"))
     for empty in ("{}", "{labels: {}}"):
         assert the_limit(text.replace("{labels: {app: web, tier: 'on'}}", empty)).scope.labels == ()
@@ -128,15 +134,19 @@ def test_a_route_by_name_is_kept_and_named():
     text = config("match: {vhost: {name: a.b, route: {name_match: r}}}")
     assert the_limit(text).scope.vhost == VirtualHost("a.b", route="r")
     assert remarks(text) == [
-        f"{AT}.match.vhost.route.name_match: has no effect in this version, nor has its rule: "
-        "nothing declares names of routes yet"
+        (
+            f"{AT}.match.vhost.route.name_match: has no effect in this version, nor has its rule: "
+            "nothing declares names of routes yet"
+        )
     ]
     clean(text.replace("r}", "''}"))
 
 
 def test_headers_of_a_route():
     text = config("match: {vhost: {route: {header_match: [{name: ':path', prefix_match: /}]}}}")
-    assert the_limit(text).scope.vhost == VirtualHost(headers=(HeaderMatch(":path", Op.PREFIX, "/"),))
+    assert the_limit(text).scope.vhost == VirtualHost(
+        headers=(HeaderMatch(":path", Op.PREFIX, "/"),)
+    )
 
 
 def test_target_services_by_their_full_names():
@@ -173,8 +183,10 @@ def test_targets_of_later_kinds_are_left_out_and_a_rule_without_targets_too(kind
     assert manifest.load(text).limits == ()
     assert remarks(text) == [
         f"{AT}.target_services[0].section_name: has no effect in this version",
-        f"{AT}.target_services[0]: has no effect in this version with kind {kind}: "
-        "this target is left out",
+        (
+            f"{AT}.target_services[0]: has no effect in this version with kind {kind}: "
+            "this target is left out"
+        ),
     ]
     both = config(f"target_services: [{{kind: {kind}, name: a}}, {{name: web}}]")
     assert the_limit(both).scope.services == (Service("web.shop.svc.cluster.local"),)
@@ -236,7 +248,10 @@ def test_bounds_of_the_fill_interval(text, path, message):
 
 
 def test_a_limit_needs_its_interval_and_its_quota():
-    assert faults(limit("{}")) == [f"{AT}.limit.fill_interval: is required", f"{AT}.limit.quota: is required"]
+    assert faults(limit("{}")) == [
+        f"{AT}.limit.fill_interval: is required",
+        f"{AT}.limit.quota: is required",
+    ]
     assert the_fault(limiter("configs:\n- name: x\n")) == f"{AT}.limit: is required"
 
 
@@ -276,8 +291,10 @@ def test_a_bucket_per_connection_is_kept_and_named():
     text = limit("{fill_interval: 1s, quota: 5, per_downstream_connection: true}")
     assert the_limit(text).limit.per_connection is True
     assert remarks(text) == [
-        f"{AT}.limit.per_downstream_connection: has no effect in this version: "
-        "one bucket serves all connections"
+        (
+            f"{AT}.limit.per_downstream_connection: has no effect in this version: "
+            "one bucket serves all connections"
+        )
     ]
     clean(text.replace("true", "false"))
 
@@ -368,12 +385,16 @@ def test_an_override_for_every_request_says_so(text):
 
 def test_distinct_is_named_in_both_places():
     text = config(
-        f"distinct: [a], limit_overrides: [{{request_match: {{header_match: [{{name: a, exact_match: b}}]}}, "
+        f"distinct: [a], limit_overrides: [{{request_match: {{header_match: [{{name: a, "
+        f"exact_match: b}}]}}, "
         f"limit: {LIMIT}, distinct: [b]}}]"
     )
     assert sorted(remarks(text)) == [
         f"{AT}.distinct: has no effect in this version: one bucket serves all values",
-        f"{AT}.limit_overrides[0].distinct: has no effect in this version: one bucket serves all values",
+        (
+            f"{AT}.limit_overrides[0].distinct: has no effect in this version: one bucket serves "
+            f"all values"
+        ),
     ]
 
 
@@ -404,8 +425,10 @@ def test_a_header_matcher_without_a_test_looks_at_presence_and_says_so(matcher):
     text = override(f"{{header_match: [{{name: x, {matcher}}}]}}")
     assert the_limit(text).overrides[0].match.headers == (HeaderMatch("x", Op.PRESENT),)
     assert remarks(text) == [
-        f"{AT}.limit_overrides[0].request_match.header_match[0]: "
-        "tests no value, only that the header is there"
+        (
+            f"{AT}.limit_overrides[0].request_match.header_match[0]: "
+            "tests no value, only that the header is there"
+        )
     ]
 
 
@@ -463,8 +486,8 @@ def test_ignore_case_has_no_effect_beside_some_tests(matcher):
     ("matcher", "fault"),
     [
         ("{exact_match: a}", ".name: is required"),
-        ("{name: x}", ": must have one of exact_match, prefix_match, suffix_match, contains_match, "
-                      "regex_match, present_match"),
+        ("{name: x}", (": must have one of exact_match, prefix_match, suffix_match, "
+                      "contains_match, regex_match, present_match")),
         ("{name: x, exact_match: a, present_match: true}",
          ": exact_match and present_match exclude each other"),
     ],
@@ -492,8 +515,8 @@ def test_remote_addresses(address, expected):
     [
         ("{v4_prefix_mask_len: 8}", ".address: is required"),
         ("{address: web}", ".address: must be an IP address, not 'web'"),
-        ("{address: 10.0.0.0/8}", ".address: must be an IP address (the mask goes into "
-                                  "v4_prefix_mask_len or v6_prefix_mask_len), not '10.0.0.0/8'"),
+        ("{address: 10.0.0.0/8}", (".address: must be an IP address (the mask goes into "
+                                  "v4_prefix_mask_len or v6_prefix_mask_len), not '10.0.0.0/8'")),
         ("{address: 10.0.0.0, v4_prefix_mask_len: 33}",
          ".v4_prefix_mask_len: must be a whole number from 0 to 32, not '33'"),
         ("{address: '::', v6_prefix_mask_len: 129}",

@@ -1,11 +1,11 @@
 """What the command prints."""
 
 import os
-import subprocess
 import sys
 
-from manifest.helpers import LIMIT, limit
+import pytest
 
+from manifest.helpers import LIMIT, limit
 from trafficcore.manifest import main_check
 
 
@@ -24,8 +24,8 @@ def test_each_fault_is_a_line(tmp_path):
     (tmp_path / "a.yaml").write_text(limit("{fill_interval: 1, quota: sixty}"))
     file = f"{tmp_path}/a.yaml"
     assert run(file) == (1, [
-        f"{file}:8:28 spec.configs[0].limit.fill_interval: "
-        "must be a duration with its unit, such as 1s, not '1'\n",
+        (f"{file}:8:28 spec.configs[0].limit.fill_interval: "
+        "must be a duration with its unit, such as 1s, not '1'\n"),
         f"{file}:8:38 spec.configs[0].limit.quota: must be a whole number from 0, not 'sixty'\n",
     ])  # fmt: skip
 
@@ -44,9 +44,7 @@ def test_faults_come_before_warnings(tmp_path):
     (tmp_path / "b.yaml").write_text("{")
     code, lines = run(tmp_path)
     assert code == 1
-    assert [line.partition(" ")[0] for line in lines] == [f"{tmp_path}/b.yaml:1:2:", "warning:"] or [
-        line.startswith("warning:") for line in lines
-    ] == [False, True]
+    assert [line.startswith("warning: ") for line in lines] == [False, True]
 
 
 def test_an_argument_is_always_a_path():
@@ -60,7 +58,9 @@ def test_an_argument_is_always_a_path():
 
 def test_every_problem_is_one_line_whatever_the_file_holds(tmp_path):
     file = tmp_path / "a.yaml"
-    file.write_text('kind: "a\\nb\\e[31m\\u2028"\n"x\\ny": 1\n---\n"a\\nb": 1\nkind: DestinationRule\n')
+    file.write_text(
+        'kind: "a\\nb\\e[31m\\u2028"\n"x\\ny": 1\n---\n"a\\nb": 1\nkind: DestinationRule\n'
+    )
     _, lines = run(file)
     assert len(lines) >= 3
     assert all(line.count("\n") == 1 and line.endswith("\n") for line in lines)
@@ -82,22 +82,8 @@ def test_a_terminal_that_knows_ascii_alone_gets_escapes(tmp_path):
 
 def test_a_name_that_is_no_text_is_told_too(tmp_path):
     if sys.platform != "linux":
-        return
-    name = os.fsencode(tmp_path) + b"/\xff.yaml"
-    with open(name, "w") as file:
-        file.write("{")
+        pytest.skip("names are bytes on Linux alone")
+    (tmp_path / os.fsdecode(b"\xff.yaml")).write_text("{")
     code, lines = run(tmp_path)
     assert code == 1
-    assert "\\udcff.yaml:1:2" in lines[0]
-
-
-def test_reading_manifests_brings_no_engine_along():
-    """The kinds are read by `manifest` and `spec` alone: the rings hold at run time as well."""
-    code = (
-        "import sys, trafficcore.manifest as m, trafficcore.spec;"
-        "own = {n for n in sys.modules if n.startswith('trafficcore.manifest')};"
-        "assert 'cattrs' not in sys.modules, 'cattrs';"
-        "assert len(own) > 5"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    assert "/\\udcff.yaml:" in lines[0]

@@ -1,8 +1,16 @@
 """DestinationRule, row by row."""
 
 import pytest
-from manifest.helpers import clean, destination, document, faults, remarks, the_destination, the_fault
 
+from manifest.helpers import (
+    clean,
+    destination,
+    document,
+    faults,
+    remarks,
+    the_destination,
+    the_fault,
+)
 from trafficcore.spec import LocalityLb, OutlierDetection, TrafficPolicy
 
 POLICY = "spec.trafficPolicy"
@@ -55,7 +63,8 @@ def test_a_host_is_a_full_name_or_a_wildcard(host, full):
 
 
 @pytest.mark.parametrize(
-    "host", ["''", "a b", "a..b", "-a", "a.*.b", "a*", "http://a", "a:80", "'a\n  b'", "x" * 64, "a_b"]
+    "host",
+    ["''", "a b", "a..b", "-a", "a.*.b", "a*", "http://a", "a:80", "'a\n  b'", "x" * 64, "a_b"],
 )
 def test_nothing_else_is_a_host(host):
     assert the_fault(spec(f"host: {host}\n")).startswith(
@@ -99,7 +108,9 @@ def test_subsets_are_checked_and_named():
     assert the_fault(spec("host: a\nsubsets: [{name: v1}, {name: v1}]\n")) == (
         "spec.subsets: 'v1' is there twice"
     )
-    assert the_fault(spec("host: a\nsubsets: [{labels: {}}]\n")) == "spec.subsets[0].name: is required"
+    assert (
+        the_fault(spec("host: a\nsubsets: [{labels: {}}]\n")) == "spec.subsets[0].name: is required"
+    )
     assert the_fault(spec("host: a\nsubsets: [{name: a, trafficPolicy: {}}]\n")) == (
         "spec.subsets[0].trafficPolicy: must have at least one field"
     )
@@ -119,7 +130,9 @@ def test_a_traffic_policy_has_a_field():
 
 
 def test_tls_is_checked_and_named():
-    text = destination("{tls: {mode: SIMPLE, sni: a, subjectAltNames: [b], insecureSkipVerify: true}}")
+    text = destination(
+        "{tls: {mode: SIMPLE, sni: a, subjectAltNames: [b], insecureSkipVerify: true}}"
+    )
     assert remarks(text) == [f"{POLICY}.tls: {NEVER}"]
     assert the_fault(destination("{tls: {mode: TLS}}")) == (
         f"{POLICY}.tls.mode: must be one of DISABLE, SIMPLE, MUTUAL, ISTIO_MUTUAL, not 'TLS'"
@@ -129,7 +142,9 @@ def test_tls_is_checked_and_named():
 def test_tunnel_and_proxy_protocol_are_named_and_exclude_each_other():
     tunnel = "tunnel: {targetHost: a, targetPort: 80}"
     assert remarks(destination(f"{{{tunnel}}}")) == [f"{POLICY}.tunnel: {NEVER}"]
-    assert remarks(destination("{proxyProtocol: {version: V2}}")) == [f"{POLICY}.proxyProtocol: {NEVER}"]
+    assert remarks(destination("{proxyProtocol: {version: V2}}")) == [
+        f"{POLICY}.proxyProtocol: {NEVER}"
+    ]
     assert the_fault(destination(f"{{{tunnel}, proxyProtocol: {{}}}}")) == (
         f"{POLICY}: tunnel and proxyProtocol exclude each other"
     )
@@ -141,7 +156,9 @@ def test_tunnel_and_proxy_protocol_are_named_and_exclude_each_other():
 
 
 def test_a_retry_budget_is_checked_and_named():
-    text = destination("{retryBudget: {percent: 20.5, minRetryConcurrency: 3, budgetInterval: 10s}}")
+    text = destination(
+        "{retryBudget: {percent: 20.5, minRetryConcurrency: 3, budgetInterval: 10s}}"
+    )
     assert remarks(text) == [f"{POLICY}.retryBudget: {LATER}"]
     assert the_fault(text.replace("20.5", "101")) == (
         f"{POLICY}.retryBudget.percent: must be a number from 0 to 100, not '101'"
@@ -219,7 +236,8 @@ def test_defaults_of_outlier_detection():
 
 def test_every_field_of_outlier_detection():
     text = outlier(
-        "{consecutive5xxErrors: 3, consecutiveGatewayErrors: 2, splitExternalLocalOriginErrors: true, "
+        "{consecutive5xxErrors: 3, consecutiveGatewayErrors: 2, "
+        "splitExternalLocalOriginErrors: true, "
         "consecutiveLocalOriginFailures: 4, interval: 8ms, baseEjectionTime: 1m, "
         "maxEjectionPercent: 11, minHealthPercent: 50}"
     )
@@ -240,8 +258,11 @@ def test_the_old_name_acts_as_the_new_one_with_a_warning():
     text = outlier("{consecutiveErrors: 3}")
     assert the_destination(text).policy.outlier == OutlierDetection(consecutive_5xx=3)
     assert remarks(text) == [
-        f"{POLICY}.outlierDetection.consecutiveErrors: is deprecated, and Istio no longer acts on "
-        "it; here it acts as consecutive5xxErrors"
+        (
+            f"{POLICY}.outlierDetection.consecutiveErrors: is deprecated, and Istio no longer "
+            f"acts on "
+            "it; here it acts as consecutive5xxErrors"
+        )
     ]
     assert the_destination(outlier("{consecutiveErrors: 0}")).policy.outlier == OutlierDetection(
         consecutive_5xx=0
@@ -284,8 +305,10 @@ def test_no_share_means_the_default_share_as_in_istio():
 def test_error_codes_are_checked_and_named():
     text = outlier("{outlierDetectionHttpErrorCodes: [429, 503]}")
     assert remarks(text) == [
-        f"{POLICY}.outlierDetection.outlierDetectionHttpErrorCodes: {LATER}: "
-        "every 5xx counts as an error"
+        (
+            f"{POLICY}.outlierDetection.outlierDetectionHttpErrorCodes: {LATER}: "
+            "every 5xx counts as an error"
+        )
     ]
 
 
@@ -314,8 +337,8 @@ def test_error_codes_are_checked_and_named():
          "minHealthPercent: must be a whole number from 0 to 100, not '-1'"),
         ("{outlierDetectionHttpErrorCodes: [99]}",
          "outlierDetectionHttpErrorCodes[0]: must be a whole number from 100 to 599, not '99'"),
-        ("{consecutive_5xx: 1}", "consecutive_5xx: the field 'consecutive_5xx' is unknown; "
-                                 "did you mean 'consecutive5xxErrors'?"),
+        ("{consecutive_5xx: 1}", ("consecutive_5xx: the field 'consecutive_5xx' is unknown; "
+                                 "did you mean 'consecutive5xxErrors'?")),
     ],
 )  # fmt: skip
 def test_bounds_of_outlier_detection(text, fault):
@@ -362,7 +385,8 @@ def test_the_old_name_of_least_request():
          f"consistentHash: {LATER}: {TURNS}"),
         ("{consistentHash: {}}", f"consistentHash: {LATER}: {TURNS}"),
         ("{backendUtilization: {weightUpdatePeriod: 1s}}", f"backendUtilization: {LATER}: {TURNS}"),
-        ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}", f"zoneAwareLbSetting: {LATER}"),
+        ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}",
+         f"zoneAwareLbSetting: {LATER}"),
         ("{warmup: {duration: 100s, minimumPercent: 0, aggression: 0.5}}", f"warmup: {LATER}"),
         ("{warmupDurationSecs: 100s}", f"warmupDurationSecs: {LATER}"),
     ],
@@ -374,8 +398,8 @@ def test_what_comes_later_is_checked_and_named(text, note):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("{simple: FASTEST}", ".simple: must be one of UNSPECIFIED, LEAST_REQUEST, LEAST_CONN, "
-                              "ROUND_ROBIN, RANDOM, PASSTHROUGH, not 'FASTEST'"),
+        ("{simple: FASTEST}", (".simple: must be one of UNSPECIFIED, LEAST_REQUEST, LEAST_CONN, "
+                              "ROUND_ROBIN, RANDOM, PASSTHROUGH, not 'FASTEST'")),
         ("{simple: ROUND_ROBIN, consistentHash: {}}",
          ": simple and consistentHash exclude each other"),
         ("{consistentHash: {}, backendUtilization: {}}",
@@ -422,7 +446,9 @@ def test_primes_are_primes(size):
 
 def test_a_locality_setting_is_on_unless_it_says_otherwise():
     assert the_destination(locality("{}")).policy.locality == LocalityLb()
-    assert the_destination(locality("{enabled: false}")).policy.locality == LocalityLb(enabled=False)
+    assert the_destination(locality("{enabled: false}")).policy.locality == LocalityLb(
+        enabled=False
+    )
     assert the_destination(outlier("{}")).policy.locality is None
 
 
@@ -441,7 +467,9 @@ def test_shares_keep_their_order():
 
 
 def test_failover_and_its_priorities():
-    text = locality("{failover: [{from: r1, to: r2}, {from: r2, to: r1}], failoverPriority: [a, b=c]}")
+    text = locality(
+        "{failover: [{from: r1, to: r2}, {from: r2, to: r1}], failoverPriority: [a, b=c]}"
+    )
     clean(text)
     assert the_destination(text).policy.locality == LocalityLb(
         failover=(("r1", "r2"), ("r2", "r1")), failover_priority=("a", "b=c")
@@ -476,7 +504,8 @@ def test_failover_and_its_priorities():
         ("{distribute: [{from: '*/z', to: {a: 100}}]}",
          ".distribute[0].from: must be a locality with * at its end only, not '*/z'"),
         ("{distribute: [{from: a//c, to: {a: 100}}]}",
-         ".distribute[0].from: must be a locality such as region/zone, without empty parts, not 'a//c'"),
+         (".distribute[0].from: must be a locality such as region/zone, without empty parts, "
+         "not 'a//c'")),
         ("{failover: [{from: a, to: a}]}", ".failover[0]: from and to must be different regions"),
         ("{failover: [{from: a/z, to: b}]}",
          ".failover[0].from: must be a region alone, without / and *, not 'a/z'"),
@@ -501,10 +530,14 @@ def test_failover_without_outlier_detection_does_nothing_and_says_so(setting):
     text = destination(f"{{loadBalancer: {{localityLbSetting: {{{setting}}}}}}}")
     name = setting.partition(":")[0]
     assert remarks(text) == [
-        f"{POLICY}.loadBalancer.localityLbSetting.{name}: "
-        "has no effect without outlierDetection beside it"
+        (
+            f"{POLICY}.loadBalancer.localityLbSetting.{name}: "
+            "has no effect without outlierDetection beside it"
+        )
     ]
-    clean(destination("{loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 100}}]}}}"))
+    clean(
+        destination("{loadBalancer: {localityLbSetting: {distribute: [{from: a, to: {a: 100}}]}}}")
+    )
 
 
 # -- connectionPool ------------------------------------------------------------------------------
@@ -522,7 +555,11 @@ def test_a_pool_has_tcp_or_http():
         ("{tcp: {idleTimeout: 0s}}", "tcp.idleTimeout", NEVER),
         ("{tcp: {idleTimeout: 1ms}}", "tcp.idleTimeout", NEVER),
         ("{tcp: {maxConnectionDuration: 1h}}", "tcp.maxConnectionDuration", NEVER),
-        ("{tcp: {tcpKeepalive: {probes: 3, time: 7200s, interval: 75s}}}", "tcp.tcpKeepalive", NEVER),
+        (
+            "{tcp: {tcpKeepalive: {probes: 3, time: 7200s, interval: 75s}}}",
+            "tcp.tcpKeepalive",
+            NEVER,
+        ),
         ("{http: {http1MaxPendingRequests: 1}}", "http.http1MaxPendingRequests", LATER),
         ("{http: {http2MaxRequests: 1}}", "http.http2MaxRequests", LATER),
         ("{http: {maxRequestsPerConnection: 1}}", "http.maxRequestsPerConnection", NEVER),
@@ -541,7 +578,8 @@ def test_every_field_of_a_pool_is_named(text, name, note):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("{tcp: {maxConnections: -1}}", "tcp.maxConnections: must be a whole number from 0, not '-1'"),
+        ("{tcp: {maxConnections: -1}}",
+         "tcp.maxConnections: must be a whole number from 0, not '-1'"),
         ("{tcp: {connectTimeout: 0s}}",
          "tcp.connectTimeout: must be a duration from 1ms, whole milliseconds, not '0s'"),
         ("{tcp: {idleTimeout: 10us}}",

@@ -1,8 +1,18 @@
 """Documents, kinds, identities, and the error that holds every fault."""
 
 import pytest
-from manifest.helpers import LIMIT, breaker, clean, faults, limit, limiter, remarks, the_fault, the_limit
 
+from manifest.helpers import (
+    LIMIT,
+    breaker,
+    clean,
+    faults,
+    limit,
+    limiter,
+    remarks,
+    the_fault,
+    the_limit,
+)
 from trafficcore import manifest
 from trafficcore.errors import ManifestError
 from trafficcore.manifest import Problem
@@ -30,12 +40,18 @@ def test_three_mistakes_are_three_problems_with_their_places():
     with pytest.raises(ManifestError) as caught:
         manifest.load(THREE_MISTAKES)
     assert str(caught.value).splitlines() == [
-        "<text>:10:15 spec.configs[0].match.vhost.port: "
-        "must be a whole number from 0 to 65535, not '70000'",
-        "<text>:12:7 spec.configs[0].breaker_config.windowsize: "
-        "the field 'windowsize' is unknown; did you mean 'window_size'?",
-        "<text>:13:24 spec.configs[0].breaker_config.slow_request_rt: "
-        "must be a duration with its unit, such as 1s, not '0.5'",
+        (
+            "<text>:10:15 spec.configs[0].match.vhost.port: "
+            "must be a whole number from 0 to 65535, not '70000'"
+        ),
+        (
+            "<text>:12:7 spec.configs[0].breaker_config.windowsize: "
+            "the field 'windowsize' is unknown; did you mean 'window_size'?"
+        ),
+        (
+            "<text>:13:24 spec.configs[0].breaker_config.slow_request_rt: "
+            "must be a duration with its unit, such as 1s, not '0.5'"
+        ),
     ]
     first = caught.value.problems[0]
     assert first == Problem(
@@ -57,7 +73,10 @@ def test_the_example_of_the_docs_reads_as_it_stands_there(tmp_path):
 
 
 def test_faults_of_all_documents_and_files_come_together_and_in_order(tmp_path):
-    first, second = (limit(text).replace("name: it", f"name: {text[-2]}x") for text in ("{quota: 1}", "{quota: x}"))
+    first, second = (
+        limit(text).replace("name: it", f"name: {text[-2]}x")
+        for text in ("{quota: 1}", "{quota: x}")
+    )
     (tmp_path / "b.yaml").write_text(f"{first}---\nkind: [\n---\n{second}")
     (tmp_path / "a.yaml").write_text(limit("{fill_interval: 1s, quota: -1}"))
     errors = manifest.check(tmp_path).errors
@@ -86,7 +105,9 @@ def test_check_raises_nothing_and_holds_the_policy_only_without_fault():
      ("applytotraffic", "applyToTraffic"), ("Configs", "configs")],
 )  # fmt: skip
 def test_an_unknown_field_is_told_at_its_key_with_the_one_that_was_meant(name, meant):
-    report = manifest.check(limiter(f"configs: []\n{name}: 1\n" if name != "configz" else "configz: 1\n"))
+    report = manifest.check(
+        limiter(f"configs: []\n{name}: 1\n" if name != "configz" else "configz: 1\n")
+    )
     (problem,) = report.errors
     assert problem.message == f"the field '{name}' is unknown; did you mean '{meant}'?"
     assert (problem.path, problem.column) == (f"spec.{name}", 3)
@@ -98,7 +119,9 @@ def test_a_field_that_is_like_no_other_has_no_suggestion():
 
 
 def test_a_key_that_is_no_word_stands_in_brackets():
-    assert the_fault(limiter('configs: []\n"a b\\n": 1\n')).startswith(r"spec['a b\n']: the field 'a b\n'")
+    assert the_fault(limiter('configs: []\n"a b\\n": 1\n')).startswith(
+        r"spec['a b\n']: the field 'a b\n'"
+    )
 
 
 def test_a_misspelt_field_is_one_fault_even_where_it_is_required():
@@ -162,7 +185,9 @@ def test_every_version_of_a_kind_means_the_same(kind, version):
         "ASMLocalRateLimiter": f"configs: [{{limit: {LIMIT}}}]",
         "ASMCircuitBreaker": "configs: [{match: {}, breaker_config: {error_percent: {value: 9}}}]",
         "DestinationRule": "host: web",
-        "QuotaSchedulingPolicy": "quota_scheduler: {bucket_capacity: 1, fill_amount: 1, rate_limiter: {interval: 1s}}",
+        "QuotaSchedulingPolicy": (
+            "quota_scheduler: {bucket_capacity: 1, fill_amount: 1, rate_limiter: {interval: 1s}}"
+        ),
     }
     head = f"apiVersion: {version}\nkind: {kind}\nmetadata: {{name: it}}\n"
     clean(head + f"spec: {{{specs[kind]}}}")
@@ -179,7 +204,7 @@ def test_a_known_kind_of_an_unknown_version_is_a_fault(kind, version):
     found = [fault for fault in faults(text) if fault.startswith("apiVersion")]
     assert len(found) == 1
     assert found[0].startswith("apiVersion: must be one of ")
-    assert found[0].endswith(f"for a {kind}, not '{version}'")
+    assert found[0].endswith(f"for the kind {kind}, not '{version}'")
 
 
 def test_a_known_kind_needs_its_version_its_metadata_and_a_name():
@@ -194,7 +219,8 @@ def test_a_known_kind_needs_its_version_its_metadata_and_a_name():
 @pytest.mark.parametrize(
     "kind",
     ["RateLimitingPolicy", "ConcurrencyLimitingPolicy", "ConcurrencySchedulingPolicy",
-     "LoadRampingPolicy", "AverageLatencySchedulingPolicy", "VirtualService", "ServiceEntry", "Ingress"],
+     "LoadRampingPolicy", "AverageLatencySchedulingPolicy", "VirtualService", "ServiceEntry",
+     "Ingress"],
 )  # fmt: skip
 def test_kinds_that_come_later_are_named_and_skipped(kind):
     text = f"apiVersion: any/v9\nkind: {kind}\nmetadata: {{x: 1, x: 2}}\nspec: [what, ever]\n"
@@ -251,13 +277,17 @@ def test_the_same_policy_twice_is_a_fault_naming_both_places(tmp_path):
     (problem,) = manifest.check(tmp_path).errors
     first, second = f"{tmp_path}/a.yaml:4", f"{tmp_path}/b.yaml:4"
     assert str(problem) == (
-        f"{second}:9 metadata.name: ASMLocalRateLimiter shop/it is there twice: in {first} and in {second}"
+        f"{second}:9 metadata.name: ASMLocalRateLimiter shop/it is there twice: in {first} "
+        f"and in {second}"
     )
 
 
 def test_the_same_name_in_another_namespace_or_kind_is_another_policy():
     other = limit(LIMIT).replace("namespace: shop", "namespace: bank")
-    kind = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: it, namespace: shop}\nspec: {host: web}\n"
+    kind = (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: it, "
+        "namespace: shop}\nspec: {host: web}\n"
+    )
     clean("---\n".join([limit(LIMIT), other, kind]))
 
 
@@ -271,7 +301,8 @@ def test_the_items_of_a_list_count_as_documents():
         "  spec: {host: web}\n"
         "- apiVersion: v1\n  kind: Service\n"
         "- apiVersion: v1\n  kind: List\n  items:\n"
-        "  - apiVersion: networking.istio.io/v1\n    kind: DestinationRule\n    metadata: {name: b}\n"
+        "  - apiVersion: networking.istio.io/v1\n    kind: DestinationRule\n    metadata: "
+        "{name: b}\n"
         "    spec: {host: '*.x'}\n"
     )
     policy = manifest.load(text)
@@ -307,7 +338,10 @@ def test_an_alias_does_not_hide_that_a_policy_is_there_twice():
 
 
 def test_faults_inside_a_list_have_the_path_of_their_item():
-    text = "kind: List\nitems:\n- kind: DestinationRule\n  apiVersion: networking.istio.io/v1\n  metadata: {name: a}\n  spec: {}\n- 5\n"
+    text = (
+        "kind: List\nitems:\n- kind: DestinationRule\n  apiVersion: "
+        "networking.istio.io/v1\n  metadata: {name: a}\n  spec: {}\n- 5\n"
+    )
     assert faults(text) == [
         "items[0].spec.host: is required",
         "items[1]: must be a mapping with apiVersion and kind, not '5'",
@@ -388,13 +422,19 @@ def test_what_kubectl_prints_loads_without_fault_or_warning():
 
 
 def test_fields_without_effect_are_named_once_with_a_count_and_the_first_place(tmp_path):
-    head = "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: {}}}\nspec:\n  host: web\n"
+    head = (
+        "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: "
+        "{}}}\nspec:\n  host: web\n"
+    )
     tls = "  trafficPolicy:\n    tls: {mode: DISABLE}\n"
     for name in "abc":
         (tmp_path / f"{name}.yaml").write_text(head.format(name) + tls)
     policy = manifest.load(tmp_path)
     assert policy.notices == (
-        f"field spec.trafficPolicy.tls has no effect in process (3 times, first {tmp_path}/a.yaml:7)",
+        (
+            f"field spec.trafficPolicy.tls has no effect in process (3 times, first "
+            f"{tmp_path}/a.yaml:7)"
+        ),
     )
     (problem,) = manifest.check(tmp_path).warnings
     assert problem.count == 3
@@ -416,9 +456,12 @@ def test_indexes_and_lists_do_not_split_a_group():
 def test_inside_a_field_without_effect_only_faults_are_told():
     text = (
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n"
-        "  host: web\n  subsets:\n  - name: v1\n    trafficPolicy: {tls: {sni: true}, outlierDetection: {consecutiveErrors: 1}}\n"
+        "  host: web\n  subsets:\n  - name: v1\n    trafficPolicy: {tls: {sni: true}, "
+        "outlierDetection: {consecutiveErrors: 1}}\n"
     )
-    assert remarks(text) == ["spec.subsets: has no effect in this version: nothing routes to subsets"]
+    assert remarks(text) == [
+        "spec.subsets: has no effect in this version: nothing routes to subsets"
+    ]
     assert the_fault(text.replace("sni: true", "sin: x")).startswith(
         "spec.subsets[0].trafficPolicy.tls.sin: "
     )

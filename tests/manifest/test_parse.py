@@ -48,7 +48,14 @@ def plain(node):
 
 def test_nothing_is_resolved():
     (root,) = good("a: true\nb: 010\nc: 1:30\nd: on\ne: 2024-01-01\nf: 'x'\n")
-    assert plain(root) == {"a": "true", "b": "010", "c": "1:30", "d": "on", "e": "2024-01-01", "f": "x"}
+    assert plain(root) == {
+        "a": "true",
+        "b": "010",
+        "c": "1:30",
+        "d": "on",
+        "e": "2024-01-01",
+        "f": "x",
+    }
     assert [value.plain for _, value in root.entries] == [True] * 5 + [False]
 
 
@@ -238,10 +245,11 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_texts_end_soon(text):
+def test_hostile_texts_end_soon(text, loader):
+    nodes = 50_000 if loader is yaml.SafeLoader else 500_000  # as Limits has them
     begun = time.perf_counter()
-    read(text)
-    assert time.perf_counter() - begun < 10  # a second at most on an idle machine
+    read(text, nodes=nodes)
+    assert time.perf_counter() - begun < 5  # a second at most on an idle machine
 
 
 def test_twenty_thousand_levels_of_blocks_are_refused_at_the_hundred_and_first():

@@ -1,8 +1,8 @@
 """QuotaSchedulingPolicy, row by row."""
 
 import pytest
-from manifest.helpers import QUOTA, clean, document, faults, quota, remarks, the_fault, the_quota
 
+from manifest.helpers import QUOTA, clean, document, faults, quota, remarks, the_fault, the_quota
 from trafficcore import manifest
 from trafficcore.spec import (
     Direction,
@@ -84,8 +84,8 @@ def test_a_bucket_of_nothing_loads_and_says_so(name):
          "lazy_sync.num_sync: must be a whole number from 1, not '0'"),
         ("{interval: 1s, max_idle_time: 1}",
          "max_idle_time: must be a duration with its unit, such as 1s, not '1'"),
-        ("{interval: 1s, continous_fill: true}", "continous_fill: the field 'continous_fill' is "
-                                                 "unknown; did you mean 'continuous_fill'?"),
+        ("{interval: 1s, continous_fill: true}", ("continous_fill: the field 'continous_fill' is "
+                                                 "unknown; did you mean 'continuous_fill'?")),
     ],
 )  # fmt: skip
 def test_bounds_of_the_limiter(text, fault):
@@ -113,7 +113,9 @@ def test_idle_time_is_named_unless_it_is_the_default():
 
 
 def test_lazy_sync_is_a_notice():
-    (problem,) = manifest.check(limiter("{interval: 1s, lazy_sync: {enabled: true, num_sync: 4}}")).warnings
+    (problem,) = manifest.check(
+        limiter("{interval: 1s, lazy_sync: {enabled: true, num_sync: 4}}")
+    ).warnings
     assert problem.severity == "notice"
     assert problem.message == "has no effect in process: there is nobody to agree with"
 
@@ -183,7 +185,10 @@ def test_selectors(selector, expected):
 
 
 def test_several_selectors_and_none():
-    assert len(the_quota(quota(f"{QUOTA}selectors: [{{service: a}}, {{service: b}}]\n")).selectors) == 2
+    assert (
+        len(the_quota(quota(f"{QUOTA}selectors: [{{service: a}}, {{service: b}}]\n")).selectors)
+        == 2
+    )
     assert the_quota(quota(f"{QUOTA}selectors: []\n")).selectors == (QuotaSelector(),)
 
 
@@ -207,7 +212,10 @@ def test_match_requests_leave_the_policy_out():
 
 
 def test_an_alerter_is_a_notice():
-    text = quota(f"{QUOTA}alerter: {{alert_name: a, severity: crit, resolve_timeout: 5s, labels: {{a: b}}}}\n")
+    text = quota(
+        f"{QUOTA}alerter: {{alert_name: a, severity: crit, resolve_timeout: 5s, labels: {{a: "
+        f"b}}}}\n"
+    )
     (problem,) = manifest.check(text).warnings
     assert (problem.severity, problem.path) == ("notice", f"{AT}.alerter")
     assert the_fault(text.replace("crit", "loud")) == (
@@ -242,7 +250,10 @@ def test_workloads_in_their_order():
 
 
 def test_no_timeout_waits_for_ever():
-    assert the_quota(scheduler("{workloads: [{name: a}]}")).workloads[0].parameters.queue_timeout is None
+    assert (
+        the_quota(scheduler("{workloads: [{name: a}]}")).workloads[0].parameters.queue_timeout
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -252,14 +263,15 @@ def test_no_timeout_waits_for_ever():
          "workloads[1].name: the workload 'a' is there twice"),
         ("{workloads: [{label_matcher: {match_labels: {x: y}}}, {name: '0'}]}",
          "workloads[1].name: the workload '0' is there twice"),
-        ("{workloads: [{name: ''}]}", "workloads[0].name: must be a text that is not empty, not ''"),
+        ("{workloads: [{name: ''}]}",
+         "workloads[0].name: must be a text that is not empty, not ''"),
         ("{workloads: [{name: a, parameters: {priority: 0}}]}",
          "workloads[0].parameters.priority: must be a number above 0, not '0'"),
         ("{default_workload_parameters: {tokens: -1}}",
          "default_workload_parameters.tokens: must be a number from 0, not '-1'"),
         ("{default_workload_parameters: {queue_timeout: 5}}",
-         "default_workload_parameters.queue_timeout: must be a duration with its unit, such as 1s, "
-         "not '5'"),
+         ("default_workload_parameters.queue_timeout: "
+         "must be a duration with its unit, such as 1s, not '5'")),
         ("{decision_deadline_margin: -1s}",
          "decision_deadline_margin: must be a duration from 0s, not '-1s'"),
         ("{workloads: {}}", "workloads: must be a list, not a mapping"),
@@ -350,11 +362,17 @@ def test_label_matchers(text, expected):
 
 def test_the_old_name_of_the_list_counts_only_alone():
     text = matcher(
-        "{match_list: [{key: a, operator: Exists}], match_expressions: [{key: b, operator: Exists}]}"
+        "{match_list: [{key: a, operator: Exists}], match_expressions: [{key: b, operator: "
+        "Exists}]}"
     )
-    assert the_quota(text).workloads[0].matcher.requirements == (Requirement("a", RequirementOp.EXISTS),)
+    assert the_quota(text).workloads[0].matcher.requirements == (
+        Requirement("a", RequirementOp.EXISTS),
+    )
     assert remarks(text) == [
-        f"{AT}.scheduler.workloads[0].label_matcher.match_expressions: has no effect beside match_list"
+        (
+            f"{AT}.scheduler.workloads[0].label_matcher.match_expressions: has no effect beside "
+            f"match_list"
+        )
     ]
 
 
@@ -365,8 +383,8 @@ def test_the_old_name_of_the_list_counts_only_alone():
         ("{match_list: [{key: a}]}", ".match_list[0].operator: is required"),
         ("{match_list: [{key: a, operator: Equals}]}",
          ".match_list[0].operator: must be one of In, NotIn, Exists, DoesNotExist, not 'Equals'"),
-        ("{expression: {}}", ".expression: must have one of all, any, not, label_exists, "
-                             "label_equals, label_matches"),
+        ("{expression: {}}", (".expression: must have one of all, any, not, label_exists, "
+                             "label_equals, label_matches")),
         ("{expression: {label_exists: a, not: {label_exists: b}}}",
          ".expression: not and label_exists exclude each other"),
         ("{expression: {label_equals: {value: b}}}",
@@ -376,8 +394,8 @@ def test_the_old_name_of_the_list_counts_only_alone():
         ("{expression: {all: {of: [{label_exists: ''}]}}}",
          ".expression.all.of[0].label_exists: must be a text that is not empty, not ''"),
         ("{expression: {not: {label_exist: a}}}",
-         ".expression.not.label_exist: the field 'label_exist' is unknown; "
-         "did you mean 'label_exists'?"),
+         (".expression.not.label_exist: the field 'label_exist' is unknown; "
+         "did you mean 'label_exists'?")),
     ],
 )  # fmt: skip
 def test_bounds_of_label_matchers(text, fault):

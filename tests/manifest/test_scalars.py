@@ -1,6 +1,7 @@
 """Scalars are read by the type of their field, from the text that stands there."""
 
 import pytest
+
 from manifest.helpers import (
     breaker,
     clean,
@@ -35,7 +36,8 @@ def test_a_text_keeps_what_yaml_would_have_changed_and_a_warning_says_so(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["plain", "1:30", "2024-12-18", "1.2.3", "v1", "none", "0.5s", "a b", "yesno", "1e", "-"]
+    "text",
+    ["plain", "1:30", "2024-12-18", "1.2.3", "v1", "none", "0.5s", "a b", "yesno", "1e", "-"],
 )
 def test_other_plain_texts_are_texts_to_kubernetes_too(text):
     manifest = header(text if text != "-" else "'-'")
@@ -117,7 +119,9 @@ def test_no_other_spelling_is_a_boolean(text, message):
     ("text", "value"), [("10", 10), ("10.0", 10), ("0.5", 0.5), ("1e3", 1000), ("2.5e-1", 0.25)]
 )
 def test_a_number_is_an_int_where_it_is_whole(text, value):
-    rule = the_quota(quota(f"bucket_capacity: {text}\nfill_amount: 1\nrate_limiter: {{interval: 1s}}"))
+    rule = the_quota(
+        quota(f"bucket_capacity: {text}\nfill_amount: 1\nrate_limiter: {{interval: 1s}}")
+    )
     assert rule.capacity == value
     assert type(rule.capacity) is type(value)
 
@@ -142,7 +146,10 @@ def test_what_is_no_number_is_told_with_its_value(text, message):
     ("text", "value"), [("0.5s", 0.5), ("500ms", 0.5), ("1m30s", 90), ('"2s"', 2), ("8ms", 0.008)]
 )
 def test_a_duration_is_seconds(text, value):
-    assert the_breaker(breaker(f"{{slow_request_rt: {text}, max_slow_requests: 1}}")).slow_after == value
+    assert (
+        the_breaker(breaker(f"{{slow_request_rt: {text}, max_slow_requests: 1}}")).slow_after
+        == value
+    )
 
 
 @pytest.mark.parametrize(
@@ -161,7 +168,12 @@ def test_what_is_no_duration_is_told_with_its_value(text, message):
 
 @pytest.mark.parametrize("null", ["", "~", "null", "Null", "NULL"])
 def test_null_is_absent(null):
-    clean(limiter(f"workloadSelector: {null}\nisGateway: {null}\nconfigs:\n- limit: {{fill_interval: 1s, quota: 5}}\n"))
+    clean(
+        limiter(
+            f"workloadSelector: {null}\nisGateway: {null}\nconfigs:\n- limit: "
+            f"{{fill_interval: 1s, quota: 5}}\n"
+        )
+    )
     assert faults(limit(f"{{fill_interval: 1s, quota: {null}}}")) == [
         "spec.configs[0].limit.quota: is required"
     ]

@@ -24,6 +24,7 @@ from trafficcore.spec import (
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "manifests"
 FILES = sorted(SHARED.glob("*/*.yaml"))
+ANSWER = Response(status=498, headers=(("x-envoy-overload", "true"),), body="delay break!")
 needs_shared = pytest.mark.skipif(not FILES, reason="the shared manifests are not here")
 
 
@@ -71,7 +72,7 @@ def test_the_articles_breaker():
         slow_after=0.5,
         max_slow=5,
         min_requests=2,
-        response=Response(498, (("x-envoy-overload", "true"),), "delay break!"),
+        response=ANSWER,
     )
     assert (rule.scope.gateway, rule.scope.namespace) == (False, "knative-serving")
     name = "httpbin-00001-private.default.svc.cluster.local"
@@ -148,7 +149,9 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
      ("06-concurrency-two-workloads", "ConcurrencySchedulingPolicy")],
 )  # fmt: skip
 def test_the_suites_later_kinds_are_named(name, kind):
-    assert words(load(f"scheduling/{name}.yaml")) == [f"kind {kind} is not read in this version; skipped"]
+    assert words(load(f"scheduling/{name}.yaml")) == [
+        f"kind {kind} is not read in this version; skipped"
+    ]
 
 
 @pytest.mark.parametrize("name", ["throttle", "breaker", "outlier", "quota"])
@@ -166,8 +169,13 @@ def test_all_examples_load_together():
     (limit,), (breaker,) = policy.limits, policy.breakers
     (destination,), (quota,) = policy.destinations, policy.quotas
     assert (limit.limit.quota, limit.limit.fill_interval) == (2, 60)
-    assert (breaker.window, breaker.slow_after, breaker.max_slow, breaker.open_for) == (10, 0.5, 5, 60)
-    assert breaker.response == Response(498, (("x-envoy-overload", "true"),), "delay break!")
+    assert (breaker.window, breaker.slow_after, breaker.max_slow, breaker.open_for) == (
+        10,
+        0.5,
+        5,
+        60,
+    )
+    assert breaker.response == ANSWER
     assert breaker.min_requests == 2
     assert destination.policy.outlier == OutlierDetection(
         consecutive_5xx=3, interval=5, base_ejection_time=20, max_ejection_percent=100

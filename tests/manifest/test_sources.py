@@ -1,11 +1,10 @@
 """Files, folders, texts and lists of them."""
 
-import os
 from pathlib import Path
 
 import pytest
-from manifest.helpers import LIMIT, limit
 
+from manifest.helpers import LIMIT, limit
 from trafficcore import manifest
 from trafficcore.errors import ManifestError
 from trafficcore.manifest import parse, sources
@@ -93,7 +92,9 @@ def test_a_folder_without_manifests_is_a_warning(tmp_path):
 
 def test_texts_are_told_by_their_lines_keys_or_braces():
     assert names(named("a")) == ["a"]
-    flow = "{apiVersion: istio.alibabacloud.com/v1, kind: ASMLocalRateLimiter, metadata: {name: a}, "
+    flow = (
+        "{apiVersion: istio.alibabacloud.com/v1, kind: ASMLocalRateLimiter, metadata: {name: a}, "
+    )
     assert names(flow + f"spec: {{configs: [{{limit: {LIMIT}}}]}}}}") == ["a"]
     assert names('{"kind":"List","items":[]}') == []
     assert names("kind: List") == []
@@ -104,7 +105,11 @@ def test_a_list_mixes_all_of_them(tmp_path):
     (tmp_path / "b.yaml").write_text(named("b"))
     policy = manifest.load([named("a"), tmp_path / "b.yaml", named("c")])
     assert [rule.source.name for rule in policy.limits] == ["a", "b", "c"]
-    assert [rule.source.file for rule in policy.limits] == ["<text>", f"{tmp_path}/b.yaml", "<text 2>"]
+    assert [rule.source.file for rule in policy.limits] == [
+        "<text>",
+        f"{tmp_path}/b.yaml",
+        "<text 2>",
+    ]
     assert manifest.load([]).limits == ()
 
 
@@ -137,7 +142,7 @@ def test_what_is_no_source_is_a_mistake_of_the_program(source):
 
 
 def test_a_device_is_no_file():
-    if not os.path.exists("/dev/zero"):
+    if not Path("/dev/zero").exists():
         pytest.skip("no such device here")
     assert the_error("/dev/zero") == "/dev/zero: cannot be read: is no file"
 

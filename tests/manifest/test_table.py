@@ -77,7 +77,12 @@ def test_fields_do_what_the_table_says(effect, kinds):
 
 def test_a_row_holds_type_bounds_default_and_whether_it_must_be_there():
     quota = ROWS["ASMLocalRateLimiter", "spec.configs[].limit.quota"]
-    assert (quota.type, quota.bounds, quota.required, quota.default) == ("int32", "from 0", True, "")
+    assert (quota.type, quota.bounds, quota.required, quota.default) == (
+        "int32",
+        "from 0",
+        True,
+        "",
+    )
     status = ROWS["ASMLocalRateLimiter", "spec.configs[].limit.status"]
     assert (status.required, status.default) == (False, "429")
     fill = ROWS["QuotaSchedulingPolicy", "spec.quota_scheduler.rate_limiter.continuous_fill"]

@@ -61,6 +61,7 @@ class Period:
     probes: int = 0
     flying: int = 0
     first_probe: Any = None
+    wait: Any = None
 
 
 def counts(results: list[Result]) -> tuple[Any, ...]:
@@ -178,10 +179,10 @@ class BreakerLog:
         return False
 
     def wait_ends(self) -> Any:
-        half_open = self.settings.half_open
-        wait = self.opened_for if half_open.max_wait == "open" else half_open.max_wait
-        begins = self.period.since if half_open.max_wait_from == "entry" else self.period.first_probe
-        return inf if begins is None or not wait else begins + wait
+        period = self.period
+        from_entry = self.settings.half_open.max_wait_from == "entry"
+        begins = period.since if from_entry else period.first_probe
+        return inf if begins is None or not period.wait else begins + period.wait
 
     # Moves
 
@@ -199,17 +200,15 @@ class BreakerLog:
             new.until = at + duration
             new.log = list(seen)
             new.came_from_closed = old.state == "closed"
-        if state == "half_open" and self.opened_for is None:
-            if self.settings.half_open.max_wait == "open":
-                self.wait_of_no_opening()
+        if state == "half_open":
+            new.wait = self.settings.half_open.max_wait
+            if new.wait == "open":
+                new.wait = self.opened_for
+                if new.wait is None:  # by hand, before any opening: as long as one would last
+                    new.wait = self.length(max(self.attempts, 1))
         self.period = new
         if state != old.state:
             self.moves.append(Move(old.state, state, self.era, at, new.until, counts(seen)))
-
-    def wait_of_no_opening(self) -> None:
-        """Half-open by hand before any opening: it waits as long as the next would have lasted."""
-        self.opened_for = self.length(max(self.attempts, 1))
-        self.forget_opening = True
 
     def length(self, n: int) -> Any:
         opening = self.settings.open
@@ -251,6 +250,14 @@ class BreakerLog:
         slow_after = self.settings.slow_after
         slow = slow_after is not None and duration > slow_after
         self.take(Result(self.now, error or gateway, slow, gateway, duration), start, own)
+
+    def settle(self, era: int, now: Any, *, error: bool, slow: bool, gateway: bool) -> None:
+        """Record what the caller calls slow; no duration, and no start but the end."""
+        self.pass_time(now)
+        own = era == self.era
+        self.late += not own
+        if own or self.settings.late == "count":
+            self.take(Result(self.now, error, slow, gateway, 0), self.now, own)
 
     def take(self, result: Result, start: Any, own: bool) -> None:
         period, window = self.period, self.settings.window

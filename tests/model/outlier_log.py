@@ -109,6 +109,8 @@ class OutlierLog:
         if self.start is None:
             self.start = now
         self.log.append(Entry("add", host, now))
+        for published in self.rates.values():
+            published.pop(host, None)  # of another that had its name
 
     def remove(self, host: Any, now: Any) -> None:
         self.log.append(Entry("remove", host, now))

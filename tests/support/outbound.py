@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-
 from trafficcore.engine import Engine, Identity
 from trafficcore.spec import (
     BreakRule,
@@ -48,9 +47,7 @@ def limit(quota: int, fill_interval: float = 60, **answer: Any) -> RateLimitRule
 
 
 def breaker(**settings: Any) -> BreakRule:
-    answer = Response(
-        status=498, headers=(("x-envoy-overload", "true"),), body="delay break!"
-    )
+    answer = Response(status=498, headers=(("x-envoy-overload", "true"),), body="delay break!")
     return BreakRule(source=SOURCE, scope=scope(), response=answer, **settings)
 
 
@@ -107,6 +104,7 @@ class Handler(BaseHTTPRequestHandler):
     """Does what the first part of the path says."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "Server"
 
     def do_GET(self) -> None:
@@ -141,7 +139,15 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
+        if self.headers.get("transfer-encoding") == "chunked":
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.bodies.append(body)
         self.do_GET()
 
     def chunks(self, count: int) -> None:
@@ -173,8 +179,8 @@ class Server(ThreadingHTTPServer):
         self.let_go = threading.Event()
         self.next_chunk = threading.Semaphore(0)
         self.hosts: list[str] = []
+        self.bodies: list[bytes] = []
         self.hits = 0
-        self.most = 0
         self._lock = threading.Lock()
 
     @property

@@ -11,6 +11,7 @@ from importlib import import_module
 from types import SimpleNamespace
 
 import pytest
+
 from support.outbound import (
     HOST,
     SOURCE,
@@ -28,7 +29,8 @@ from trafficcore.errors import ConfigError, Rejected
 from trafficcore.outcome import Reason
 from trafficcore.spec import Direction, Limit, RateLimitRule
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
-from trafficcore.web.httpx_library import Pools, library_of, outbound_facts
+from trafficcore.web.httpx_library import library_of, outbound_facts
+from trafficcore.web.httpx_pools import Pools
 
 A, B = "10.0.0.1:8080", "10.0.0.2:8080"
 
@@ -179,7 +181,8 @@ def test_a_refused_head_has_no_body_and_a_status_nobody_registered_has_a_phrase(
 
 def test_a_refusal_is_raised_where_that_is_asked_for(lib, way, clock):
     gate = engine(limit(0))
-    with pytest.raises(Rejected, match=r"rate_limited by Test default/rule \(policy.yaml:7\)") as at:
+    words = r"rate_limited by Test default/rule \(policy.yaml:7\)"
+    with pytest.raises(Rejected, match=words) as at:
         call(way, Service(lib), gate, clock=clock, raise_on_refusal=True)
     assert at.value.reason is Reason.RATE_LIMITED
 
@@ -338,7 +341,9 @@ def test_a_body_that_breaks_is_a_failure_for_all_its_good_status(lib, way, clock
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
 def test_an_interrupted_call_is_no_verdict(lib, clock, stop):
-    gate = engine(breaker(error_percent=1, min_requests=1), ejection(consecutive_5xx=1), endpoints=[A])
+    gate = engine(
+        breaker(error_percent=1, min_requests=1), ejection(consecutive_5xx=1), endpoints=[A]
+    )
     for service in (Service(lib, error=stop()), Service(lib, broken=stop())):
         with pytest.raises(stop):
             call("sync", service, gate, clock=clock)
@@ -422,16 +427,16 @@ def test_an_upload_that_breaks_is_no_fault_of_the_host(lib, way, clock):
         yield b"begun"
         raise OSError("file gone")
 
-    async def run():
+    def upload():
+        with lib.Client(transport=TrafficTransport(gate, inner)) as client:
+            client.post(URL, content=sync_body())
+
+    async def upload_async():
         async with lib.AsyncClient(transport=AsyncTrafficTransport(gate, inner)) as client:
             await client.post(URL, content=async_body())
 
     with pytest.raises(OSError, match="file gone"):
-        if way == "sync":
-            with lib.Client(transport=TrafficTransport(gate, inner)) as client:
-                client.post(URL, content=sync_body())
-        else:
-            asyncio.run(run())
+        upload() if way == "sync" else asyncio.run(upload_async())
     assert ejected(gate, clock()) == set()
     assert outbound(gate)["in_flight"] == 0
     assert service.requests == []
@@ -500,13 +505,17 @@ def test_the_callers_request_is_left_alone_and_may_be_sent_again(lib, clock):
     gate = engine(endpoints=[A, B])
     service = Service(lib)
     request = lib.Request("POST", f"https://{HOST}/x", content=b"data", headers={"x-a": "1"})
-    before = (str(request.url), request.headers.raw, dict(request.extensions), request.stream)
+
+    def look():
+        return str(request.url), request.headers.raw, dict(request.extensions), request.stream
+
+    before = look()
     transport = TrafficTransport(gate, transport_of("sync", service), clock=clock)
     with lib.Client(transport=transport) as client:
         first, second = client.send(request), client.send(request)
     assert first.request is second.request is request
     request.extensions.pop("timeout")  # the client's own
-    assert (str(request.url), request.headers.raw, dict(request.extensions), request.stream) == before
+    assert look() == before
     assert {sent.url.netloc.decode() for sent in service.requests} == {A, B}
     assert all(sent.content == b"data" for sent in service.requests)
 
@@ -766,7 +775,8 @@ def test_the_names_can_be_imported_where_neither_library_is_installed():
 
 def test_importing_the_shell_imports_neither_library():
     code = (
-        "import sys, trafficcore.web.httpx; print({'httpx', 'httpx2', 'httpcore'} & set(sys.modules))"
+        "import sys, trafficcore.web.httpx\n"
+        "print({'httpx', 'httpx2', 'httpcore', 'httpcore2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"

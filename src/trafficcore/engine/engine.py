@@ -65,6 +65,8 @@ class Engine:
         self._mode = Mode(mode)
         self._admit_otherwise = _otherwise(self._mode)
         self.reloads = 0
+        #: What wakes those who wait, once a shell has needed one.
+        self.driver: Any = None
         self._build = Build(
             identity=identity or Identity(),
             endpoints=dict(endpoints or {}),

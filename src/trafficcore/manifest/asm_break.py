@@ -35,7 +35,7 @@ def _can_trip(record: Record) -> bool:
         return bool(record.get("max_slow_requests", 1))
     for name in ("error_percent", "gateway_error_percent"):
         percent = record.sub(name)
-        if record.has(name) and (percent is None or percent.get("value", 0) != 0):
+        if record.faulty(name) or (percent and (percent.faulty("value") or percent.get("value"))):
             return True
     return False
 

@@ -127,7 +127,7 @@ class Reading:
         versions = [f"{kind.group}/{version}" for version in kind.versions]
         if head.version not in versions and (head.version or not listed):
             if head.version:
-                wanted = f"one of {', '.join(versions)} for a {kind.name}"
+                wanted = f"one of {', '.join(versions)} for the kind {kind.name}"
                 mismatch(head.version_node, join(path, "apiVersion"), wanted, notes)
             else:
                 notes.error(node, join(path, "apiVersion"), "is required")

@@ -220,7 +220,8 @@ class _Builder:
     def _tag(self, event: Any, known: frozenset[str] | tuple[str, ...]) -> None:
         tag: str = event.tag
         if tag not in known:
-            text = f"the tag {short(tag)} is not read: a manifest needs none"
+            written = tag.replace(_CORE, "!!", 1)
+            text = f"the tag {short(written)} is not read: a manifest needs none"
             self._notes.error(self.spot(event.start_mark), "", text, tag)
 
 
@@ -262,11 +263,11 @@ def _tell(error: yaml.MarkedYAMLError, builder: _Builder, notes: Notes) -> int:
     mark = error.problem_mark or error.context_mark
     where = mark
     problem = error.problem or error.context or "cannot be read"
-    if error.context and error.context_mark:
+    if where is not None and error.context and error.context_mark:
         if any(words in problem for words in _RAN_OUT):
             where = error.context_mark  # what was opened, not where the text ran out
             problem = f"{error.context}: {problem}"
-        else:
+        elif error.context_mark.line != where.line:
             begun = error.context_mark.line + builder.line
             problem = f"{problem} ({error.context} that begins in line {begun})"
     if mark is None or where is None:

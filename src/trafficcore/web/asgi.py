@@ -6,20 +6,21 @@ Pure ASGI: every message passes untouched, in the task that sends it. Scopes tha
 
 import time
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.outcome import Outcome
 from trafficcore.web.exchange import (
+    CHARGED,
     AsgiApp,
     HttpExchange,
-    Message,
     Receive,
     Scope,
     Send,
     WebSocketExchange,
+    inner_scope,
 )
 from trafficcore.web.facts import Labels, asgi_facts
 from trafficcore.web.refuse import answer
@@ -27,10 +28,6 @@ from trafficcore.web.refuse import answer
 __all__ = ["AsgiTraffic"]
 
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
-#: The engines that have charged this request.
-_CHARGED: Final = "trafficcore.charged"
-#: What Starlette's router notes in the scope for those who stand further out (metrics, traces).
-_ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
 #: RFC 6455's "try again later"; before the accept a server makes it a 403.
 _TRY_AGAIN: Final = 1013
 
@@ -65,7 +62,7 @@ class AsgiTraffic:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one connection's scope."""
         kind = scope["type"]
-        if kind not in ("http", "websocket") or self.engine in scope.get(_CHARGED, ()):
+        if kind not in ("http", "websocket") or self.engine in scope.get(CHARGED, ()):
             await self.app(scope, receive, send)
             return
         verdict = self.engine.admit(asgi_facts(scope, self._labels), self._clock())
@@ -80,7 +77,7 @@ class AsgiTraffic:
 
         replay = Replay(receive)
         try:
-            verdict = await wait(self._driver, ticket, replay, self._clock)
+            verdict = await wait(self.engine, self._driver, ticket, replay, self._clock)
             if verdict is not None:
                 await self._go_on(verdict, scope, replay, send)
         finally:
@@ -93,13 +90,15 @@ class AsgiTraffic:
             await _refuse(verdict, scope, send)
             return
         clock = self._clock
+        inner = inner_scope(scope, self.engine, verdict)
         exchange: HttpExchange | WebSocketExchange
         if scope["type"] == "http":
-            exchange = HttpExchange(verdict, receive, send, clock, self._from_start)
+            scopes = (inner, scope)
+            exchange = HttpExchange(verdict, receive, send, clock, self._from_start, scopes)
         else:
             exchange = WebSocketExchange(verdict, receive, send, clock)
         try:
-            await self.app(self._inner(scope, verdict), exchange.receive, exchange.send)
+            await self.app(inner, exchange.receive, exchange.send)
         except Exception:
             verdict.settle(FAILURE, clock(), 500)
             raise
@@ -107,3 +106,17 @@ class AsgiTraffic:
             verdict.settle(CANCELLED, clock())
             raise
         exchange.ended()
+
+
+async def _refuse(rejection: Rejection, scope: Scope, send: Send) -> None:
+    """Send a refusal; a websocket's as a response where the server can, else as a close."""
+    prefix = "http.response"
+    if scope["type"] == "websocket":
+        if "websocket.http.response" not in (scope.get("extensions") or ()):
+            await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": ""})
+            return
+        prefix = "websocket.http.response"
+    status, _, headers, body = answer(rejection, head=scope.get("method") == "HEAD")
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    await send({"type": f"{prefix}.start", "status": status, "headers": raw})
+    await send({"type": f"{prefix}.body", "body": body, "more_body": False})

@@ -7,10 +7,20 @@ inside that call. `Permit.settle` counts once, so each place that may be the end
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from trafficcore.engine import Permit
+from trafficcore.engine import Engine, Permit
 from trafficcore.outcome import Outcome
 
-__all__ = ["AsgiApp", "HttpExchange", "Message", "Receive", "Scope", "Send", "WebSocketExchange"]
+__all__ = [
+    "CHARGED",
+    "AsgiApp",
+    "HttpExchange",
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "WebSocketExchange",
+    "inner_scope",
+]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -19,6 +29,10 @@ Send = Callable[[Message], Awaitable[None]]
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
+#: The scope's key for the engines that have charged the request.
+CHARGED: Final = "trafficcore.charged"
+#: What Starlette's router notes in the scope for those who stand further out (metrics, traces).
+_ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
 #: The last message of a body is one of these without `more_body`; a file by its path is one whole.
 _BODIES: Final = frozenset(
     ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
@@ -26,20 +40,33 @@ _BODIES: Final = frozenset(
 _SWITCHING: Final = 101
 
 
+def inner_scope(scope: Scope, engine: Engine, permit: Permit) -> Scope:
+    """Return the application's own copy of the scope, as ASGI asks, with the permit in its state."""
+    state = scope.get("state")
+    # the state is this request's by the spec; where a permit is in it already, a server shares it
+    # all the same, or another engine stands further out: both must keep theirs
+    if state is None or "traffic" in state:
+        state = dict(state or ())
+    state["traffic"] = permit
+    return {**scope, "state": state, CHARGED: (*scope.get(CHARGED, ()), engine)}
+
+
 class HttpExchange:
     """Stands between server and application for one request; passes every message untouched."""
 
-    __slots__ = ("_clock", "_from_start", "_receive", "_send", "permit")
+    __slots__ = ("_clock", "_from_start", "_inner", "_outer", "_receive", "_send", "permit")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one of each, made in one place
         self,
         permit: Permit,
         receive: Receive,
         send: Send,
         clock: Callable[[], float],
         from_start: bool,
+        scopes: tuple[Scope, Scope],
     ) -> None:
         self.permit = permit
+        self._inner, self._outer = scopes
         self._receive = receive
         self._send = send
         self._clock = clock
@@ -60,6 +87,8 @@ class HttpExchange:
                 self.permit.started(message["status"], self._clock())
             else:
                 self.permit.status = message["status"]
+            if "endpoint" in self._inner:
+                self._tell_route()
         try:
             await self._send(message)
         except OSError:  # the client is gone (ASGI 2.4)
@@ -67,6 +96,13 @@ class HttpExchange:
             raise
         if kind in _BODIES and not message.get("more_body"):
             self.permit.settle(None, self._clock())
+
+    def _tell_route(self) -> None:
+        """Pass on which route it was: without us it would stand in the one scope of all."""
+        inner, outer = self._inner, self._outer
+        for key in _ROUTED:
+            if key in inner:
+                outer[key] = inner[key]
 
     def ended(self) -> None:
         """Note that the application returned: a response it left unfinished is a broken one."""

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from trafficcore.engine import Engine, Queued, Rejection
 from trafficcore.web.facts import Labels
 from trafficcore.web.httpx_gate import Gate
-from trafficcore.web.httpx_library import Pools, library_of, with_bases
+from trafficcore.web.httpx_library import library_of, with_bases
+from trafficcore.web.httpx_pools import Pools
 
 if TYPE_CHECKING:
     import httpx
@@ -48,6 +49,7 @@ class TrafficTransport(_Sync):
     """
 
     def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        """Make it one of the libraries' own kind as well."""
         return object.__new__(with_bases(cls, "BaseTransport"))
 
     def __init__(
@@ -64,6 +66,7 @@ class TrafficTransport(_Sync):
         self._pools = Pools(transport, "HTTPTransport")
 
     def handle_request(self, request: Any) -> Any:
+        """Send one request; called by the client."""
         library = library_of(request)
         verdict = self._gate.admit(request)
         if isinstance(verdict, Queued):
@@ -80,6 +83,7 @@ class TrafficTransport(_Sync):
             raise
 
     def close(self) -> None:
+        """Close what is underneath."""
         for pool in self._pools.all():
             pool.close()
 
@@ -105,6 +109,7 @@ class AsyncTrafficTransport(_Async):
     """
 
     def __new__(cls, *_args: Any, **_settings: Any) -> Self:
+        """Make it one of the libraries' own kind as well."""
         return object.__new__(with_bases(cls, "AsyncBaseTransport"))
 
     def __init__(
@@ -121,6 +126,7 @@ class AsyncTrafficTransport(_Async):
         self._pools = Pools(transport, "AsyncHTTPTransport")
 
     async def handle_async_request(self, request: Any) -> Any:
+        """Send one request; called by the client."""
         library = library_of(request)
         verdict = self._gate.admit(request)
         if isinstance(verdict, Queued):
@@ -137,6 +143,7 @@ class AsyncTrafficTransport(_Async):
             raise
 
     async def aclose(self) -> None:
+        """Close what is underneath."""
         for pool in self._pools.all():
             await pool.aclose()
 

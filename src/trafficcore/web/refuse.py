@@ -71,9 +71,7 @@ def answer(rejection: Rejection, *, head: bool = False) -> Answer:
     status = rejection.status
     body = rejection.body.encode()
     headers = [
-        (name, wire(value))
-        for name, value in rejection.headers
-        if name.lower() not in _NOT_OURS
+        (name, wire(value)) for name, value in rejection.headers if name.lower() not in _NOT_OURS
     ]
     names = {name.lower() for name, _ in headers}
     wait = rejection.retry_after

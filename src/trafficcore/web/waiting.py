@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from trafficcore.engine import Permit, Queued, Rejection
+from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.live.drivers import Driver
 from trafficcore.web.exchange import Message, Receive
 
@@ -24,41 +24,70 @@ _MOST: Final = 65_536
 class Replay:
     """A `receive` that gives what came while waiting first, in order, and then goes on."""
 
-    __slots__ = ("_kept", "_next", "_receive", "_size", "_whole")
+    __slots__ = ("_coming", "_kept", "_receive")
 
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._kept: deque[Message] = deque()
-        self._next: asyncio.Future[Message] | None = None
-        self._size = 0
-        self._whole = False
+        self._coming: asyncio.Future[Message] | None = None
 
     async def __call__(self) -> Message:
+        """Return the next message."""
         if self._kept:
             return self._kept.popleft()
-        coming = self._next
-        if coming is None:
+        if self._coming is None:
             return await self._receive()
-        # shielded: a caller that gives up, as is_disconnected() does, must lose no message
-        message = await asyncio.shield(coming)
-        self._next = None
-        return message
+        return await self._take(self._coming)
 
-    async def gone(self) -> None:
-        """Return when the client has left; never, where no more may be read ahead."""
-        while True:
-            coming = self._next = asyncio.ensure_future(self._receive())
-            message = await asyncio.shield(coming)
-            self._next = None
+    async def until_gone(self) -> None:
+        """Read ahead; return when the client has left, or when no more may be read."""
+        size = 0
+        whole = False
+        while size <= _MOST:
+            self._coming = asyncio.ensure_future(self._receive())
+            message = await self._take(self._coming)
             self._kept.append(message)
-            if message["type"] in _GONE:
+            kind = message["type"]
+            if kind in _GONE or whole:  # after a whole body only a disconnect can come
                 return
-            self._size += len(message.get("body", b""))
-            if self._whole or self._size > _MOST:
-                await asyncio.get_running_loop().create_future()
-            self._whole = message["type"] == "http.request" and not message.get("more_body")
+            size += len(message.get("body", b""))
+            whole = kind == "http.request" and not message.get("more_body")
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client is known to have left."""
+        return bool(self._kept) and self._kept[-1]["type"] in _GONE
+
+    async def _take(self, coming: "asyncio.Future[Message]") -> Message:
+        # shielded: whoever gives up here, as `is_disconnected()` does, must lose no message
+        message = await asyncio.shield(coming)
+        self._coming = None
+        return message
 
     def close(self) -> None:
         """Stop receiving: the request is over."""
-        if self._next is not None:
-            self._next.cancel()
+        if self._coming is not None:
+            self._coming.cancel()
+
+
+async def wait(
+    engine: Engine, driver: Driver, ticket: Queued, replay: Replay, clock: Callable[[], float]
+) -> Permit | Rejection | None:
+    """Return the verdict, or None if the client has left first: its place is free then."""
+
+    async def watch() -> None:
+        await replay.until_gone()
+        if replay.is_gone and engine.cancel(ticket, clock()) and ticket.wake is not None:
+            ticket.wake()  # without a verdict
+
+    watcher = asyncio.ensure_future(watch())
+    try:
+        verdict: Permit | Rejection | None = await driver.park_async(ticket)
+    finally:
+        watcher.cancel()
+    if verdict is None or replay.is_gone:
+        if isinstance(verdict, Permit):
+            verdict.give_back(clock())
+        driver.kick()  # the next in the queue may be due at once
+        return None
+    return verdict

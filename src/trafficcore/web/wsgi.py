@@ -50,9 +50,7 @@ class WsgiTraffic:
         self._clock = clock
         self._driver = driver_of(engine, clock)
 
-    def __call__(
-        self, environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
+    def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Run one request."""
         charged = environ.get(_CHARGED, ())
         if _has_charged(self.engine, environ, charged):

@@ -1,4 +1,4 @@
-"""The steps of a limit vector, replayed: a world acts and is asked; what is not known is an error."""
+"""The steps of a limit vector, replayed; what is not known is an error."""
 
 from collections.abc import Callable, Collection
 from fractions import Fraction

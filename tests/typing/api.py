@@ -1,0 +1,219 @@
+"""Every public use, for type checkers: `mypy --strict` and pyright must accept this file.
+
+It is never run. `assert_type` holds what a user's own checker will see.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, assert_type
+
+import httpx
+import httpx2
+
+from trafficcore import (
+    AsyncTrafficTransport,
+    Balancer,
+    CircuitBreaker,
+    ConfigError,
+    Engine,
+    Facts,
+    KeyedRateLimiter,
+    ManifestError,
+    Outcome,
+    Permit,
+    Queued,
+    RateLimiter,
+    Reason,
+    Rejected,
+    Rejection,
+    TrafficError,
+    TrafficTransport,
+)
+from trafficcore.spec import Direction
+
+# An engine
+
+engine = Engine.load(
+    "policies/",
+    labels={"app": "web"},
+    namespace="default",
+    gateway=False,
+    locality="cn-hangzhou/zone-a",
+    hosts={"web.default.svc.cluster.local:8012": ["web.example.com"]},
+    endpoints={"api.default.svc.cluster.local": [("10.0.0.7:8080", "cn-hangzhou/zone-a")]},
+    mode="shadow",
+)
+assert_type(engine, Engine)
+engine.reload()
+engine.reload("policies/", endpoints={"api.default.svc.cluster.local": ["10.0.0.7:8080"]})
+assert_type(engine.snapshot(1.5), dict[str, Any])
+
+
+class OwnEngine(Engine):
+    """`load` answers the class it is called on."""
+
+
+assert_type(OwnEngine.load("policies/"), OwnEngine)
+
+
+def by_hand(now: float) -> str:
+    verdict = engine.admit(Facts(Direction.INBOUND, "web.example.com", "/"), now)
+    assert_type(verdict, Permit | Queued | Rejection)
+    if isinstance(verdict, Rejection):
+        assert_type(verdict.reason, Reason)
+        assert_type(verdict.status, int)
+        assert_type(verdict.retry_after, float | None)
+        return verdict.body
+    if isinstance(verdict, Queued):
+        assert_type(engine.cancel(verdict, now), bool)
+        assert_type(engine.next_deadline(), float)
+        assert_type(engine.poll(now), list[tuple[Queued, Permit | Rejection]])
+        return ""
+    verdict.started(200, now)
+    verdict.settle(Outcome.SUCCESS, now)
+    verdict.settle(None, now, 503)
+    return "" if verdict.endpoint is None else verdict.endpoint.address
+
+
+# Under an HTTP client, of either library
+
+
+def labels(request: Any) -> Mapping[str, str]:
+    return {"tier": request.headers["x-tier"]}
+
+
+def clients() -> None:
+    with httpx2.Client(transport=TrafficTransport(engine)) as new:
+        assert_type(new.get("http://api/"), httpx2.Response)
+    with httpx.Client(transport=TrafficTransport(engine, httpx.HTTPTransport())) as old:
+        assert_type(old.get("http://api/").extensions["trafficcore"], Any)
+    httpx2.Client(mounts={"all://api": TrafficTransport(engine, httpx2.HTTPTransport(http2=True))})
+    with TrafficTransport(
+        engine, request_labels=labels, slow="end", clock=lambda: 1.5, raise_on_refusal=True
+    ) as transport:
+        assert_type(transport, TrafficTransport)
+    transport.close()
+
+
+async def async_clients() -> None:
+    async with httpx2.AsyncClient(transport=AsyncTrafficTransport(engine)) as new:
+        assert_type(await new.get("http://api/"), httpx2.Response)
+    inner = httpx.AsyncHTTPTransport()
+    async with httpx.AsyncClient(transport=AsyncTrafficTransport(engine, inner)) as old:
+        assert_type(await old.get("http://api/"), httpx.Response)
+    async with AsyncTrafficTransport(engine, slow="start") as transport:
+        assert_type(transport, AsyncTrafficTransport)
+    await transport.aclose()
+
+
+# A limiter, without an engine
+
+limiter = RateLimiter(100, capacity=20)
+assert_type(limiter.try_acquire(), bool)
+assert_type(limiter.try_acquire(2.5), bool)
+
+
+@limiter
+def limited(text: str, times: int = 1) -> str:
+    return text * times
+
+
+@limiter
+async def limited_later(text: str) -> list[str]:
+    return [text]
+
+
+def use_limiter() -> None:
+    assert_type(limited("a", times=2), str)
+    with limiter:
+        pass
+    limiter.acquire(1, timeout=0.5)
+
+
+async def use_limiter_async() -> None:
+    assert_type(await limited_later("a"), list[str])
+    async with limiter:
+        pass
+    await limiter.acquire_async(1)
+
+
+# A limiter for each key
+
+keyed = KeyedRateLimiter(10, capacity=5)
+assert_type(keyed.try_acquire("alice"), bool)
+
+
+@keyed.by(lambda user, amount=1: user)
+def spend(user: str, amount: int = 1) -> int:
+    return amount
+
+
+assert_type(spend("alice", amount=2), int)
+
+# A breaker
+
+breaker = CircuitBreaker(window=10, slow_after=0.5, max_slow=5, open_for=60)
+
+
+@breaker
+def guarded(text: str, times: int = 1) -> str:
+    return text * times
+
+
+@breaker
+async def guarded_later(text: str) -> bytes:
+    return text.encode()
+
+
+@breaker
+def guarded_items(count: int) -> Iterator[int]:
+    yield from range(count)
+
+
+@breaker
+async def guarded_items_later(count: int) -> AsyncIterator[int]:
+    for item in range(count):
+        yield item
+
+
+def use_breaker() -> None:
+    assert_type(guarded("a", times=2), str)
+    assert_type(guarded_items(3), Iterator[int])
+    assert_type(breaker.call(guarded, "a", times=2), str)
+    with breaker as permit:
+        permit.ignore()
+    era = breaker.try_acquire()
+    assert_type(era, int)
+    if era:
+        breaker.good(era)
+
+
+async def use_breaker_async() -> None:
+    assert_type(await guarded_later("a"), bytes)
+    async for item in guarded_items_later(3):
+        assert_type(item, int)
+    async with breaker as permit:
+        permit.failure()
+
+
+# A balancer
+
+balancer = Balancer([("10.0.0.7:8080", "zone-a"), "10.0.0.8:8080"])
+
+
+def use_balancer() -> None:
+    balancer.update(["10.0.0.9:8080"])
+
+
+# Errors: one tree
+
+try:
+    engine.reload("policies/")
+except ManifestError as wrong:
+    lines = [str(problem) for problem in wrong.problems]
+    assert_type(lines, list[str])
+except ConfigError as wrong_setting:
+    assert_type(wrong_setting, ConfigError)
+except Rejected as refused:
+    assert_type(refused.retry_after, float | None)
+except TrafficError:
+    raise
