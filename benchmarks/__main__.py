@@ -21,8 +21,8 @@ def main() -> int:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.json"
-        options = ["-q", "-p", "no:cacheprovider", "--benchmark-enable", "--benchmark-quiet"]
-        options += [f"--benchmark-json={raw}", str(HERE), "--import-mode=prepend"]
+        options = ["-q", "-p", "no:cacheprovider", "-o", "addopts=", "-o", "filterwarnings="]
+        options += [f"--benchmark-json={raw}", "--benchmark-quiet", str(HERE)]
         options += ["--smoke"] * args.smoke + ["-k", args.k] * bool(args.k)
         code = pytest.main(options)
         if code:

@@ -4,7 +4,7 @@ import random
 from itertools import repeat
 
 from benchmarks.measure import Row
-from trafficcore.core.balance import Endpoint, LeastRequest, build_picker
+from trafficcore.core.balance import Endpoint, TwoChoices, build_picker
 from trafficcore.core.outlier import Ejector, Settings
 
 
@@ -43,7 +43,7 @@ def test_least_request(row: Row) -> None:
     ejector = Ejector(Settings())
     for endpoint in endpoints:
         endpoint.tally = ejector.add(endpoint, 0)
-    pick = LeastRequest(endpoints, draw=random.random).pick
+    pick = TwoChoices(endpoints, random.random).pick
 
     def batch(calls: int) -> int:
         yes = 0

@@ -6,7 +6,7 @@ from itertools import repeat
 import pytest
 
 from benchmarks.measure import Row
-from trafficcore import QuotaScheduler
+
 from trafficcore.core.fair import FairQueue, QuotaQueue, TokenBucket
 
 _seen: dict[str, float] = {}
@@ -64,6 +64,8 @@ def test_nobody_waits(row: Row) -> None:
 
 
 def test_handle_nobody_waits(row: Row) -> None:
+    from trafficcore import QuotaScheduler
+
     acquire = QuotaScheduler(10**9, workloads={"guest": 50}).try_acquire
 
     def batch(calls: int) -> int:

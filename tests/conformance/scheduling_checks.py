@@ -89,10 +89,10 @@ def within(calls: Iterable[Call], window: Any) -> list[Call]:
     return [call for call in calls if low <= call.admitted <= high]
 
 
-def check_averages(kernel: Kernel, averages: list[dict]) -> None:
+def check_averages(kernel: Kernel, averages: list[dict], window: Any) -> None:
     for average in averages:
         known(average, "window", "values", "margin")
-        low, high = average["window"]
+        low, high = average.get("window") or window
         held: Counter = Counter()
         for call in kernel.admitted:
             end = min(high, call.admitted if call.given_back is None else call.given_back)

@@ -32,7 +32,14 @@ def number(value: Any) -> Any:
 class Call:
     """One request, from its arrival to what became of it."""
 
-    def __init__(self, ident: str, workload: str, tokens: Any = 1, timeout: Any = None, **more: Any):
+    def __init__(
+        self,
+        ident: str,
+        workload: str = "default",
+        tokens: Any = 1,
+        timeout: Any = None,
+        **more: Any,
+    ) -> None:
         known(more, "limit_key", "fairness_key", "service_time", "hold", "response_time",
               "actual_tokens", "reconcile_after", "warmup")  # fmt: skip
         self.id = ident
@@ -64,7 +71,7 @@ class Call:
 class Kernel:
     """`calls` in the order of arrival, `admitted` in the order of admission, `log` of all of it."""
 
-    def __init__(self, config: dict, tags: str = "finish", quota: Callable[..., Any] = QuotaQueue):
+    def __init__(self, config: dict, tags: str = "finish", quota: Callable[..., Any] = QuotaQueue) -> None:
         known(config, "limiter", "scheduler")
         self.config = config
         self.limiter = config["limiter"]

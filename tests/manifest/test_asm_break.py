@@ -205,3 +205,10 @@ def test_several_configs_are_several_rules_in_their_order():
 def test_a_faulty_rule_is_told_once_and_not_as_one_that_never_trips(percent):
     report = manifest.check(breaker(f"{{error_percent: {percent}}}"))
     assert len(report.problems) == 1
+
+
+def test_one_whole_rule_is_enough_to_trip():
+    text = breaker("{slow_request_rt: 1s, max_slow_requests: 0, error_percent: {value: 50}}")
+    clean(text)
+    assert the_breaker(text).can_trip
+    clean(breaker("{slow_request_rt: 1s, gateway_error_percent: {value: 1}}"))

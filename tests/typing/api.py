@@ -8,8 +8,13 @@ from typing import Any, assert_type
 
 import httpx
 import httpx2
+from fastapi import FastAPI
+from flask import Flask
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from trafficcore import (
+    AsgiTraffic,
     AsyncTrafficTransport,
     Balancer,
     CircuitBreaker,
@@ -25,8 +30,10 @@ from trafficcore import (
     Reason,
     Rejected,
     Rejection,
+    SnapshotApp,
     TrafficError,
     TrafficTransport,
+    WsgiTraffic,
 )
 from trafficcore.spec import Direction
 
@@ -72,6 +79,22 @@ def by_hand(now: float) -> str:
     verdict.settle(Outcome.SUCCESS, now)
     verdict.settle(None, now, 503)
     return "" if verdict.endpoint is None else verdict.endpoint.address
+
+
+# In front of an application
+
+
+def applications(environ: dict[str, Any]) -> None:
+    fast = FastAPI()
+    fast.add_middleware(AsgiTraffic, engine=engine)
+    outer = AsgiTraffic(fast, engine, request_labels=lambda scope: {"tier": "gold"}, slow="end")
+    AsgiTraffic(outer, engine)
+    Starlette(routes=[Mount("/traffic", SnapshotApp(engine))])
+    flask = Flask("app")
+    WsgiTraffic(WsgiTraffic(flask.wsgi_app, engine), engine, slow="start")
+    permit: Permit = environ["trafficcore.permit"]
+    permit.ignore()
+    permit.fail()
 
 
 # Under an HTTP client, of either library

@@ -28,6 +28,7 @@ from trafficcore.engine import Facts, Permit, Rejection
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.outcome import Reason
 from trafficcore.spec import Direction, Limit, RateLimitRule
+from trafficcore.web.asgi import AsgiTraffic
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 from trafficcore.web.httpx_library import library_of, outbound_facts
 from trafficcore.web.httpx_pools import Pools
@@ -582,19 +583,33 @@ def test_pools_of_our_own_are_one_a_tls_name_and_one_for_all_else(lib):
         each.close()
 
 
-def test_a_call_out_inside_a_call_in_is_charged_on_its_own_side_once(lib, way, clock):
+def test_one_engine_under_application_and_client_charges_each_side_once(lib, clock):
     inward = RateLimitRule(
-        source=SOURCE, scope=scope(Direction.INBOUND), limit=Limit(quota=2, fill_interval=60)
+        source=SOURCE,
+        scope=scope(Direction.INBOUND, "web.example"),
+        limit=Limit(quota=3, fill_interval=60),
     )
-    gate = engine(inward, limit(1))
-    for expected in (200, 429):
-        permit = gate.admit(Facts(Direction.INBOUND, HOST), clock())
-        assert call(way, Service(lib), gate, clock=clock).status_code == expected
-        assert gate.snapshot(clock())["traffic"]["inbound"]["in_flight"] == 1
-        permit.settle(None, clock(), 200)
+    gate = engine(inward, limit(2))
+    seen = []
+
+    async def app(_scope, _receive, send):
+        inner = AsyncTrafficTransport(gate, transport_of("async", Service(lib)), clock=clock)
+        async with lib.AsyncClient(transport=inner) as client:
+            seen.append((await client.get(URL)).status_code)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+    async def run():
+        served = lib.ASGITransport(AsgiTraffic(app, gate, clock=clock))
+        async with lib.AsyncClient(transport=served) as client:
+            return [(await client.get("http://web.example/")).status_code for _ in range(4)]
+
+    assert asyncio.run(run()) == [200, 200, 200, 429]
+    assert seen == [200, 200, 429]
     traffic = gate.snapshot(clock())["traffic"]
-    assert (traffic["inbound"]["admitted"], traffic["inbound"]["refused"]) == (2, 0)
-    assert (traffic["outbound"]["admitted"], traffic["outbound"]["refused"]) == (1, 1)
+    for side, admitted in (("inbound", 3), ("outbound", 2)):
+        assert (traffic[side]["admitted"], traffic[side]["refused"]) == (admitted, 1)
+        assert traffic[side]["in_flight"] == 0
 
 
 def test_slow_is_told_at_the_start_of_the_response_or_at_its_end(lib, clock):

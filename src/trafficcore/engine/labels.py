@@ -1,9 +1,10 @@
-"""Label matchers compiled to predicates over labels.
+"""Label matchers, compiled: from a `LabelMatcher` to a predicate over the labels of a request.
 
-Law    `match_labels`, `match_list` and `expression` are ANDed; an empty matcher always matches.
-       In and NotIn compare whole values; NotIn holds for a missing label. `label_matches` searches
-       anywhere in the value, and is false for a missing label. Empty `all` is true, `any` false.
-Source Aperture's multi-matcher, as `QuotaSchedulingPolicy` takes it over.
+Law    all parts are ANDed, and no part at all matches everything. Whole values are compared, but
+       `label_matches` searches: its pattern is in Python's syntax and anchored only as it says.
+       A missing label is in no set, equals nothing and matches nothing; NOT_IN and
+       DOES_NOT_EXIST hold for it. An empty `all` is true, an empty `any` false.
+Source Aperture's label matcher, field by field.
 """
 
 import re
@@ -12,74 +13,103 @@ from collections.abc import Callable, Iterator, Mapping
 from trafficcore.errors import ConfigError
 from trafficcore.spec import Expression, LabelMatcher, Requirement, RequirementOp
 
-__all__ = ["LabelTest", "compile_matcher", "required_labels"]
+__all__ = ["Labels", "Predicate", "compile_matcher", "required_labels"]
 
-LabelTest = Callable[[Mapping[str, str]], bool]
+Labels = Mapping[str, str]
+Predicate = Callable[[Labels], bool]
 
 
-def compile_matcher(matcher: LabelMatcher) -> LabelTest:
-    """Return whether labels fit a matcher, as a predicate."""
-    wanted = matcher.labels
-    tests = [_requirement(requirement) for requirement in matcher.requirements]
+def compile_matcher(matcher: LabelMatcher) -> Predicate:
+    """Return the predicate; raises `ConfigError` for a pattern or a kind that cannot be."""
+    parts = [_equals(label, value) for label, value in matcher.labels]
+    parts += [_requirement(requirement) for requirement in matcher.requirements]
     if matcher.expression is not None:
-        tests.append(_expression(matcher.expression))
-
-    def fits(labels: Mapping[str, str]) -> bool:
-        return all(labels.get(key) == value for key, value in wanted) and all(
-            test(labels) for test in tests
-        )
-
-    return fits
+        parts.append(_expression(matcher.expression))
+    return _all(parts)
 
 
 def required_labels(matcher: LabelMatcher) -> frozenset[str]:
-    """Return the keys of all labels that a matcher looks at."""
-    keys = {key for key, _ in matcher.labels}
+    """Return the labels that a matcher looks at: no other can change its answer."""
+    keys = {label for label, _ in matcher.labels}
     keys |= {requirement.key for requirement in matcher.requirements}
     if matcher.expression is not None:
-        keys.update(_labels(matcher.expression))
+        keys |= set(_labels_of(matcher.expression))
     return frozenset(keys)
 
 
-def _requirement(requirement: Requirement) -> LabelTest:
-    key, values = requirement.key, frozenset(requirement.values)
-    match requirement.op:
-        case RequirementOp.IN:
-            return lambda labels: labels.get(key) in values
-        case RequirementOp.NOT_IN:
-            return lambda labels: labels.get(key) not in values
-        case RequirementOp.EXISTS:
-            return lambda labels: key in labels
-        case RequirementOp.DOES_NOT_EXIST:
-            return lambda labels: key not in labels
+def _labels_of(expression: Expression) -> Iterator[str]:
+    if expression.kind.startswith("label_"):
+        yield expression.label
+    for part in expression.of:
+        yield from _labels_of(part)
 
 
-def _expression(node: Expression) -> LabelTest:
-    label, value = node.label, node.value
-    tests = [_expression(part) for part in node.of]
-    match node.kind:
-        case "all":
-            return lambda labels: all(test(labels) for test in tests)
-        case "any":
-            return lambda labels: any(test(labels) for test in tests)
-        case "not":
-            (test,) = tests
-            return lambda labels: not test(labels)
-        case "label_exists":
-            return lambda labels: label in labels
-        case "label_equals":
-            return lambda labels: labels.get(label) == value
-        case "label_matches":
-            try:
-                pattern = re.compile(value)
-            except re.error as error:
-                raise ConfigError(f"not a regular expression: {value!r} ({error})") from error
-            return lambda labels: label in labels and pattern.search(labels[label]) is not None
-    raise ConfigError(f"expression kind {node.kind!r} is unknown")
+def _always(_labels: Labels) -> bool:
+    return True
 
 
-def _labels(node: Expression) -> Iterator[str]:
-    if node.label:
-        yield node.label
-    for part in node.of:
-        yield from _labels(part)
+def _all(parts: list[Predicate]) -> Predicate:
+    if not parts:
+        return _always
+    if len(parts) == 1:
+        return parts[0]
+    return lambda labels: all(part(labels) for part in parts)
+
+
+def _equals(label: str, value: str) -> Predicate:
+    return lambda labels: labels.get(label) == value
+
+
+def _exists(label: str) -> Predicate:
+    return lambda labels: label in labels
+
+
+def _not(part: Predicate) -> Predicate:
+    return lambda labels: not part(labels)
+
+
+def _in(label: str, values: tuple[str, ...]) -> Predicate:
+    known = frozenset(values)
+    return lambda labels: labels.get(label) in known
+
+
+def _matches(label: str, pattern: str) -> Predicate:
+    try:
+        search = re.compile(pattern).search
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(f"not a regular expression: {pattern!r} ({error})") from error
+
+    def matches(labels: Labels) -> bool:
+        value = labels.get(label)
+        return value is not None and search(value) is not None
+
+    return matches
+
+
+def _requirement(requirement: Requirement) -> Predicate:
+    key, op = requirement.key, requirement.op
+    if op is RequirementOp.EXISTS:
+        return _exists(key)
+    if op is RequirementOp.DOES_NOT_EXIST:
+        return _not(_exists(key))
+    found = _in(key, requirement.values)
+    return found if op is RequirementOp.IN else _not(found)
+
+
+def _expression(expression: Expression) -> Predicate:
+    kind, of = expression.kind, [_expression(part) for part in expression.of]
+    if kind == "all":
+        return _all(of)
+    if kind == "any":
+        return lambda labels: any(part(labels) for part in of)
+    if kind == "not":
+        if len(of) != 1:
+            raise ConfigError(f"`not` must hold one expression, not {len(of)!r}")
+        return _not(of[0])
+    if kind == "label_exists":
+        return _exists(expression.label)
+    if kind == "label_equals":
+        return _equals(expression.label, expression.value)
+    if kind == "label_matches":
+        return _matches(expression.label, expression.value)
+    raise ConfigError(f"an expression is all, any, not or label_…, not {kind!r}")

@@ -48,11 +48,11 @@ def _spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, name.replace("_", "-"), name.replace("-", "_"))))
 
 
-def _two_spellings(keys: list[str]) -> tuple[str, ...] | None:
+def _two_spellings(keys: list[str]) -> tuple[str, str] | None:
     if len(keys) != 1 or not keys[0].startswith(_HEADER):
         return None
     found = _spellings(keys[0][len(_HEADER) :].lower())
-    return found if len(found) == 2 else None
+    return (found[0], found[1]) if len(found) == 2 else None
 
 
 def label_getter(key: str, ambiguous: Callable[[], None]) -> LabelGetter:
@@ -168,16 +168,17 @@ class QuotaStage:
     def classify(self, facts: Facts) -> Class:
         """Return the first workload that matches, else the default one."""
         spellings = self._spellings
+        values: Any = None
         if spellings is not None and facts.labels is None:  # the usual case, flat
             headers = facts.headers
-            value = headers.get(spellings[0])
-            other = headers.get(spellings[1])
-            if other is not None:
-                if value is not None:
+            name, other = spellings
+            if name in headers:
+                values = headers[name]
+                if other in headers:
                     self.note_ambiguous()
-                    return self._classify(None)
-                value = other
-            values: Any = value
+                    values = None
+            elif other in headers:
+                values = headers[other]
         elif len(self._getters) == 1:
             values = self._getters[0][1](facts)
         else:

@@ -31,8 +31,9 @@ def _tell_breaker(record: Record, notes: Notes) -> None:
 
 def _can_trip(record: Record) -> bool:
     """Whether any of its rules is whole; one that is faulty was told already."""
-    if record.has("max_slow_requests") and record.has("slow_request_rt"):
-        return bool(record.get("max_slow_requests", 1))
+    slow = record.has("slow_request_rt") and record.has("max_slow_requests")
+    if slow and record.get("max_slow_requests", 1) != 0:
+        return True
     for name in ("error_percent", "gateway_error_percent"):
         percent = record.sub(name)
         if record.faulty(name) or (percent and (percent.faulty("value") or percent.get("value"))):

@@ -24,6 +24,7 @@ from trafficcore.web.exchange import (
 )
 from trafficcore.web.facts import Labels, asgi_facts
 from trafficcore.web.refuse import answer
+from trafficcore.web.waiting import Replay, wait
 
 __all__ = ["AsgiTraffic"]
 
@@ -73,8 +74,6 @@ class AsgiTraffic:
 
     async def _wait(self, ticket: Queued, scope: Scope, receive: Receive, send: Send) -> None:
         """Wait for the verdict; a client that leaves first is answered by nobody."""
-        from trafficcore.web.waiting import Replay, wait  # asyncio is for those who wait
-
         replay = Replay(receive)
         try:
             verdict = await wait(self.engine, self._driver, ticket, replay, self._clock)

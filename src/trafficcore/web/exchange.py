@@ -41,7 +41,7 @@ _SWITCHING: Final = 101
 
 
 def inner_scope(scope: Scope, engine: Engine, permit: Permit) -> Scope:
-    """Return the application's own copy of the scope, as ASGI asks, with the permit in its state."""
+    """Return a copy of the scope, as ASGI asks, with the permit in its state."""
     state = scope.get("state")
     # the state is this request's by the spec; where a permit is in it already, a server shares it
     # all the same, or another engine stands further out: both must keep theirs
@@ -56,7 +56,7 @@ class HttpExchange:
 
     __slots__ = ("_clock", "_from_start", "_inner", "_outer", "_receive", "_send", "permit")
 
-    def __init__(  # noqa: PLR0913  # one of each, made in one place
+    def __init__(
         self,
         permit: Permit,
         receive: Receive,

@@ -33,7 +33,7 @@ def asgi_facts(scope: Mapping[str, Any], request_labels: Labels | None) -> Facts
     root = scope.get("root_path") or ""
     if root:
         path = _under(root.rstrip("/"), path)
-    scheme = scope.get("scheme", "http")
+    scheme = scope.get("scheme") or "http"
     client = scope.get("client")
     return Facts(
         INBOUND,

@@ -159,7 +159,7 @@ class AsyncBody:
     async def aclose(self) -> None:
         """Close the body, whether it was read or not."""
         try:
-            pass
+            await self._body.aclose()
         finally:
             self._call.finish()
 

@@ -1,5 +1,6 @@
 """What comes before a call goes out: admission, the wait for a turn, the refusal."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -43,16 +44,25 @@ class Gate:
     def wait(self, library: Library, request: Any, ticket: Queued) -> Permit | Rejection:
         """Wait in this thread for the end of the queue."""
         timeout = _pool_timeout(request)
-        verdict = self._driver.park_thread(ticket, timeout)
-        return verdict or _gave_up(library, request, timeout)
+        verdict: Permit | Rejection | None = self._driver.park_thread(ticket, timeout)
+        if verdict is None:
+            raise _too_late(library, request, timeout)
+        return verdict
 
     async def wait_async(
         self, library: Library, request: Any, ticket: Queued
     ) -> Permit | Rejection:
         """Wait in the running loop for the end of the queue; a cancelled wait leaves it."""
         timeout = _pool_timeout(request)
-        verdict = await self._driver.park_async(ticket, timeout)
-        return verdict or _gave_up(library, request, timeout)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:  # another kind of loop: nothing here could wake its task
+            self._engine.cancel(ticket, self._clock())
+            raise
+        verdict: Permit | Rejection | None = await self._driver.park_async(ticket, timeout)
+        if verdict is None:
+            raise _too_late(library, request, timeout)
+        return verdict
 
     def call(self, permit: Permit) -> Call:
         """Begin the call that a permit is for."""
@@ -72,7 +82,8 @@ def _pool_timeout(request: Any) -> float | None:
     return timeout
 
 
-def _gave_up(library: Library, request: Any, timeout: float | None) -> Any:
-    raise library.module.PoolTimeout(
+def _too_late(library: Library, request: Any, timeout: float | None) -> Exception:
+    late: Exception = library.module.PoolTimeout(
         f"no turn in the queue of {request.url.host} within {timeout:g} s", request=request
     )
+    return late

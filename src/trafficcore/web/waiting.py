@@ -8,7 +8,8 @@ server would hold anyway: past that, a client that leaves is noticed when its tu
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from contextlib import suppress
+from typing import Any, Final
 
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.live.drivers import Driver
@@ -17,8 +18,9 @@ from trafficcore.web.exchange import Message, Receive
 __all__ = ["Replay", "wait"]
 
 _GONE: Final = frozenset(("http.disconnect", "websocket.disconnect"))
-#: Bytes of a body that are kept while its request waits.
+#: Bytes of a body that are kept while its request waits; each message counts for some itself.
 _MOST: Final = 65_536
+_EACH: Final = 512
 
 
 class Replay:
@@ -50,7 +52,7 @@ class Replay:
             kind = message["type"]
             if kind in _GONE or whole:  # after a whole body only a disconnect can come
                 return
-            size += len(message.get("body", b""))
+            size += _EACH + len(message.get("body", b""))
             whole = kind == "http.request" and not message.get("more_body")
 
     @property
@@ -76,9 +78,11 @@ async def wait(
     """Return the verdict, or None if the client has left first: its place is free then."""
 
     async def watch() -> None:
-        await replay.until_gone()
-        if replay.is_gone and engine.cancel(ticket, clock()) and ticket.wake is not None:
-            ticket.wake()  # without a verdict
+        with suppress(Exception):  # the application meets it in its own receive
+            await replay.until_gone()
+        wake: Any = ticket.wake
+        if replay.is_gone and engine.cancel(ticket, clock()) and wake is not None:
+            wake()  # without a verdict
 
     watcher = asyncio.ensure_future(watch())
     try:

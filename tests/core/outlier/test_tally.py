@@ -71,6 +71,7 @@ def test_local_failures_have_a_run_of_their_own():
     tally.good()
     tally.bad(503)
     assert tally.local_bad() == FIRED_LOCAL
+    assert tally.local_bad() == 0
     assert tally.consecutive_5xx == 1
     tally.local_good()
     assert tally.consecutive_local_origin_failure == 0

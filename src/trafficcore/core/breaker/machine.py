@@ -48,7 +48,7 @@ class Machine(Counting):
         "_deadline",
         "_draw",
         "_ends",
-        "_floor",
+        "_from_closed",
         "_frozen",
         "_opened_for",
         "_probes",
@@ -91,7 +91,7 @@ class Machine(Counting):
         #: Before this everybody is refused, without the lock.
         self.shut_until: float = -_EVER
         self._frozen: Tally = NOTHING
-        self._floor = 1
+        self._from_closed = False
         self._ends: float = -_EVER
         self._retry_at: float | None = None
         self._state = settings.initial_state
@@ -194,7 +194,7 @@ class Machine(Counting):
         self._retry_at = None
         if to is _OPEN and length is not None:
             self._frozen = shown
-            self._floor = self.settings.minimum() if was is _CLOSED else 1
+            self._from_closed = was is _CLOSED
             self._ends = ends = at + length
             strictly = self.settings.open.edge == ">" and isinstance(ends, float)
             self._retry_at = math.nextafter(ends, _EVER) if strictly else ends

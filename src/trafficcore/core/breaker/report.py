@@ -56,8 +56,8 @@ def report(machine: Machine, now: float) -> dict[str, Any]:
 
 def _floor(machine: Machine) -> int:
     state = machine._state  # noqa: SLF001
-    if state is State.OPEN:
-        return machine._floor  # noqa: SLF001
+    if state is State.OPEN and not machine._from_closed:  # noqa: SLF001
+        return 1
     if state is State.HALF_OPEN:
         return machine._probes.floor  # noqa: SLF001
     return machine.settings.minimum()

@@ -15,7 +15,7 @@ Source reference: Golestani, INFOCOM 1994; Goyal, Vin, Cheng, SIGCOMM 1996.
 """
 
 # ruff: noqa: PLR1730  # a comparison costs a third of a call to min, and gives way to nobody
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any, Final
 
@@ -265,20 +265,23 @@ class FairQueue:
         return lane
 
     def _forget_idle(self) -> None:
-        """Drop the lanes that nobody waits in and whose clock no longer matters."""
+        """Drop lanes that nobody waits in: first those whose clock no longer matters.
+
+        If that is not enough all of them go; one that comes back has gained a request at most.
+        """
         since, virtual = self._since, self._virtual
+        self._keep(lambda lane: lane.fifo or (lane.since == since and lane.clock > virtual))
+        if self._size > self.waiting + _IDLE // 2:
+            self._keep(lambda lane: lane.fifo)
+        self._room = self._size + _IDLE
 
-        def matters(lane: Lane) -> bool:
-            return bool(lane.fifo) or (lane.since == since and lane.clock > virtual)
-
+    def _keep(self, matters: Callable[[Lane], object]) -> None:
         self._lanes = {flow: lane for flow, lane in self._lanes.items() if matters(lane)}
-        for flow, home in list(self._homes.items()):
+        for home in self._homes.values():
             home.lanes = {key: lane for key, lane in home.lanes.items() if matters(lane)}
-            if not home.lanes:
-                del self._homes[flow]
+        self._homes = {flow: home for flow, home in self._homes.items() if home.lanes}
         keyed = sum(len(home.lanes) for home in self._homes.values())
         self._size = keyed + sum(lane.home is None for lane in self._lanes.values())
-        self._room = max(_IDLE, 2 * self._size)
 
     def _rest(self) -> None:
         """End the busy period: clocks of an older period count as 0."""

@@ -67,10 +67,10 @@ class Tally:
     def __init__(self, key: Hashable, lock: Any = NO_LOCK) -> None:
         self.key = key
         self._lock = lock
-        # The runs, and the lengths at which they fire (-1: never).
+        # The runs, and the lengths at which they fire (0: never).
         self.consecutive_5xx = self.consecutive_gateway_failure = 0
         self.consecutive_local_origin_failure = 0
-        self.edge_5xx = self.edge_gateway = self.edge_local = -1
+        self.edge_5xx = self.edge_gateway = self.edge_local = 0
         # This interval.
         self.successes = self.failures = 0
         self.local_successes = self.local_failures = 0
@@ -94,10 +94,10 @@ class Tally:
         return f"<Tally {self.key!r} {state}, {self.consecutive_5xx} 5xx in a row>"
 
     def arm(self, settings: Settings) -> None:
-        """Set the lengths at which runs fire; runs that are past theirs stay silent."""
-        self.edge_5xx = settings.consecutive_5xx or -1
-        self.edge_gateway = settings.consecutive_gateway_failure or -1
-        self.edge_local = settings.consecutive_local_origin_failure or -1
+        """Set the lengths at which runs fire (0: never); runs past theirs stay silent."""
+        self.edge_5xx = settings.consecutive_5xx
+        self.edge_gateway = settings.consecutive_gateway_failure
+        self.edge_local = settings.consecutive_local_origin_failure
 
     def good(self) -> None:
         """Count an answer that is no 5xx. *atomic*."""
