@@ -1,5 +1,6 @@
 """Every Python fence of the README and the docs runs, from the project's folder."""
 
+import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,3 +32,13 @@ def test_a_page_runs(page: Path, at_home: None) -> None:
 def test_the_pages_have_examples() -> None:
     examples = sum(len(list(SYBIL.parse(page).examples())) for page in PAGES)
     assert examples >= 15
+
+
+def test_the_field_table_is_that_of_the_loader() -> None:
+    spec = importlib.util.spec_from_file_location("fields", ROOT / "docs" / "fields.py")
+    assert spec is not None
+    assert spec.loader is not None
+    fields = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fields)
+    written = (ROOT / "docs" / "reference" / "fields.md").read_text("utf-8")
+    assert written == fields.page(), "run: python docs/fields.py"

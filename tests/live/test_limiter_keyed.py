@@ -201,6 +201,38 @@ def test_nobody_goes_past_those_who_wait_for_a_key(clock):
     asyncio.run(main())
 
 
+def test_the_second_in_line_is_not_passed_when_the_first_has_gone(clock):
+    async def main():
+        limiter = KeyedRateLimiter(1, clock=clock)
+        assert limiter.try_acquire("a")
+        first, second = (asyncio.create_task(limiter.acquire_async("a")) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.wait([first])
+        clock.advance(1)
+        assert not limiter.try_acquire("a")
+        limiter.refund("a")
+        await second
+        assert limiter._lines == {}
+
+    asyncio.run(main())
+
+
+def test_nobody_goes_past_those_who_wait_for_the_overflow(clock):
+    async def main():
+        limiter = KeyedRateLimiter(1, max_keys=1, clock=clock)
+        assert limiter.try_acquire("a")
+        assert limiter.try_acquire("b")  # there is no room for it
+        waiting = asyncio.create_task(limiter.acquire_async("b"))
+        await asyncio.sleep(0)
+        clock.advance(1)
+        assert not limiter.try_acquire("b")
+        limiter.refund("b")
+        await waiting
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_waiter_has_taken_nothing():
     async def main():
         loop = asyncio.get_running_loop()

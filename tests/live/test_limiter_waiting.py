@@ -164,6 +164,22 @@ def test_one_that_is_cancelled_has_taken_nothing(given_up):
     run(main())
 
 
+def test_what_is_ahead_is_nothing_when_nobody_waits():
+    async def main():
+        limiter = RateLimiter(0.01, 1, clock=asyncio.get_running_loop().time)
+        assert limiter.try_acquire()
+        costs = (0.1, 0.2, 0.3)
+        waiting = [asyncio.create_task(limiter.acquire_async(cost)) for cost in costs]
+        await asyncio.sleep(0)
+        assert limiter._line.ahead == pytest.approx(0.6)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        assert limiter._line.ahead == 0
+
+    run(main())
+
+
 def test_hundreds_of_cancellations_leave_no_trace():
     async def main():
         loop = asyncio.get_running_loop()
@@ -270,10 +286,9 @@ def test_threads_and_tasks_stand_in_one_line(clock):
     def let_time_pass():
         while limiter.snapshot()["waiting"] < 2:
             time.sleep(0)
-        for _ in range(2):
+        for served in (1, 2):
             clock.advance(1)
-            waiting = limiter.snapshot()["waiting"]
-            while limiter.snapshot()["waiting"] == waiting:
+            while len(order) < served:
                 limiter._line.nudge()
                 time.sleep(0)
 

@@ -417,6 +417,11 @@ def test_what_comes_later_is_checked_and_named(text, note):
          ".consistentHash.maglev.tableSize: must be a prime below 5000011, not 65536"),
         ("{consistentHash: {maglev: {tableSize: 5000011}}}",
          ".consistentHash.maglev.tableSize: must be a prime below 5000011, not 5000011"),
+        ("{consistentHash: {maglev: {tableSize: 1}}}",
+         ".consistentHash.maglev.tableSize: must be a prime below 5000011, not 1"),
+        ("{consistentHash: {httpCookie: {name: a, attributes: [{name: ''}]}}}",
+         (".consistentHash.httpCookie.attributes[0].name: "
+         "must be a text that is not empty, not ''")),
         ("{consistentHash: {maglev: {tableSize: 0}}}",
          ".consistentHash.maglev.tableSize: must be a prime below 5000011, not 0"),
         ("{consistentHash: {ringHash: {minimumRingSize: -1}}}",

@@ -389,6 +389,8 @@ def test_the_old_name_of_the_list_counts_only_alone():
          ".expression: not and label_exists exclude each other"),
         ("{expression: {label_equals: {value: b}}}",
          ".expression.label_equals.label: is required"),
+        ("{expression: {label_matches: {regex: a}}}",
+         ".expression.label_matches.label: is required"),
         ("{expression: {label_matches: {label: a}}}",
          ".expression.label_matches.regex: is required"),
         ("{expression: {all: {of: [{label_exists: ''}]}}}",

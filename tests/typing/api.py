@@ -224,6 +224,9 @@ balancer = Balancer([("10.0.0.7:8080", "zone-a"), "10.0.0.8:8080"])
 
 
 def use_balancer() -> None:
+    with balancer.pick() as pick:
+        assert_type(pick.address, str)
+        pick.fail(503)
     balancer.update(["10.0.0.9:8080"])
 
 

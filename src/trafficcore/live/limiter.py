@@ -236,16 +236,17 @@ class _DenseRateLimiter(RateLimiter):
         Twin: `TokenBucket.try_acquire`.
         """
         now = self._clock()
+        need = self._one
         if cost != 1:
             if not 0 < cost <= self.capacity:
                 return refused_cost(cost, self.capacity)
-            cost *= self._one
+            need *= cost
         bucket = self._bucket
         tokens = bucket.tokens + (now - bucket.last) * self._rate
         if tokens > self.capacity:
             tokens = self.capacity
-        if tokens < cost or self._waiting:
+        if tokens < need or self._waiting:
             return False
-        bucket.tokens = tokens - cost
+        bucket.tokens = tokens - need
         bucket.last = now
         return True

@@ -11,9 +11,9 @@ __all__ = ["main_check"]
 
 
 def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str], object]) -> int:
-    """Write one line for each problem (`sys.stdout.write` does); return 0 if the set loads, else 1.
+    """Write one line for each problem, without its end; return 0 if the set loads, else 1.
 
-    Warnings and notices begin with their name and change nothing about the answer.
+    `write` is `print` or `click.echo`. Warnings and notices begin with their name and change nothing about the answer.
     """
     report = check([Path(path) for path in paths])
     for problem in report.problems:
@@ -27,4 +27,4 @@ def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str],
 
 def _line(problem: Problem) -> str:
     mark = "" if problem.severity == ERROR else f"{problem.severity}: "
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{mark}{problem}") + "\n"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{mark}{problem}")

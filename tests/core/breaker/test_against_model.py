@@ -214,6 +214,12 @@ def random_settings(dice):
     )
 
 
+@pytest.mark.parametrize("seed", range(60, 80))
+def test_they_agree_on_floats_that_are_exact(seed):
+    dice = random.Random(seed)
+    trace(dice, Pair(random_settings(dice), number=float), 400)
+
+
 def trace(dice, pair, steps):
     bad = dice.choice([0.05, 0.2, 0.4, 0.7])
     for _ in range(steps):

@@ -171,10 +171,7 @@ class FairQueue:
         return views.newest_of_heaviest(self._busy())
 
     def ahead(self, entry: Any) -> tuple[int, Any]:
-        """Return how many go before `entry`, and their cost, if nobody comes or leaves; O(waiting).
-
-        With fairness keys it is an estimate: a flow's keys are counted as they are now.
-        """
+        """Return how many go before `entry`, and their cost, as things stand; O(waiting)."""
         return views.ahead(entry, self._busy(), start=self._start)
 
     def flows(self) -> dict[Hashable, tuple[int, Any]]:

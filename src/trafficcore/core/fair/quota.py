@@ -88,7 +88,7 @@ class QuotaQueue:
             return self._acquire_guarded(now, need)
         rate, capacity, floor = budget.rate, budget.capacity, budget.floor
         if self._fair.waiting:
-            return 0
+            return False
         tokens = budget.tokens
         last = budget.last
         if now > last:
@@ -98,10 +98,10 @@ class QuotaQueue:
             last = now
         tokens -= need
         if tokens < floor:
-            return 0
+            return False
         budget.tokens = tokens
         budget.last = last
-        return 1
+        return True
 
     def enqueue(
         self,

@@ -14,7 +14,10 @@ Flows = Iterable[list[Lane]]
 
 
 def ahead(entry: Any, busy: Flows, *, start: bool) -> tuple[int, Any]:
-    """Return how many go before `entry` and their cost, by the tags they would get."""
+    """Return how many go before `entry` and their cost, if nobody comes or leaves.
+
+    With fairness keys it is an estimate: a flow's keys are counted as they are now.
+    """
     count, cost = 0, 0
     if not entry.waiting:
         return count, cost
