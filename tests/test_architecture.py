@@ -34,9 +34,7 @@ WORLD = {"asyncio", "logging", "os", "random", "socket", "threading", "time", "d
 HOMES = {
     "attrs": {""},
     "numpy": {"core/outlier"},
-    "sortedcontainers": {"core"},
     "yaml": {"manifest"},
-    "cattrs": {"manifest"},
     "click": {"cli", "demo"},
     "rich": {"cli", "demo"},
     "rich_click": {"cli"},

@@ -7,11 +7,10 @@ Law    all parts are ANDed, and no part at all matches everything. Whole values 
 Source Aperture's label matcher, field by field.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 
 from trafficcore.errors import ConfigError
-from trafficcore.spec import Expression, LabelMatcher, Requirement, RequirementOp
+from trafficcore.spec import Expression, LabelMatcher, Requirement, RequirementOp, pattern
 
 __all__ = ["Labels", "Predicate", "compile_matcher", "required_labels"]
 
@@ -73,11 +72,8 @@ def _in(label: str, values: tuple[str, ...]) -> Predicate:
     return lambda labels: labels.get(label) in known
 
 
-def _matches(label: str, pattern: str) -> Predicate:
-    try:
-        search = re.compile(pattern).search
-    except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigError(f"not a regular expression: {pattern!r} ({error})") from error
+def _matches(label: str, regex: str) -> Predicate:
+    search = pattern(regex).search
 
     def matches(labels: Labels) -> bool:
         value = labels.get(label)

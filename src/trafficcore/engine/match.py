@@ -4,14 +4,13 @@ A matcher on `:path` alone that the path decides (a prefix, or an exact text) is
 route is resolved, so that it costs nothing per request: see `on_path`.
 """
 
-import re
 from collections.abc import Callable
 from ipaddress import ip_address, ip_network
 from urllib.parse import parse_qsl
 
 from trafficcore.engine.facts import Facts
 from trafficcore.errors import ConfigError
-from trafficcore.spec import AddressMatch, HeaderMatch, Op, QueryMatch, RequestMatch
+from trafficcore.spec import AddressMatch, HeaderMatch, Op, QueryMatch, RequestMatch, pattern
 
 __all__ = ["Predicate", "compile_header", "compile_request", "on_path"]
 
@@ -31,11 +30,8 @@ def _text_test(op: Op, value: str) -> Test:
         case Op.CONTAINS:
             return lambda text: value in text
         case Op.REGEX:
-            try:
-                pattern = re.compile(value)
-            except re.error as error:
-                raise ConfigError(f"not a regular expression: {value!r} ({error})") from error
-            return lambda text: pattern.fullmatch(text) is not None
+            whole = pattern(value)
+            return lambda text: whole.fullmatch(text) is not None
         case Op.PRESENT:
             return lambda _: True
 

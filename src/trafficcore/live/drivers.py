@@ -1,17 +1,22 @@
 """`Driver`: one timer for everybody who waits, threads and event loops alike.
 
-Law    whoever waits is *parked* under his ticket. While somebody is, one daemon thread sleeps until
-       `next_deadline()`, polls, and wakes those whose verdict is there. A verdict is delivered
-       once; one that nobody takes any more (cancelled, timed out, a closed loop) is given back at
-       once, and goes to the next.
-State  how many are parked, and the thread while there is one. It belongs to no event loop, starts
-       with the first waiter, ends when nobody has waited for a while, and begins anew in a fork.
-Cost   a wake-up a poll, whatever the number of waiters; no polling.
+Law    whoever waits is *parked* under his ticket. While something falls due later, one daemon
+       thread sleeps until `next_deadline()`, polls, and wakes those whose verdict is there. What
+       is due at once (something was given back, or up) is run by whoever caused it: the next is
+       woken without a change of threads. A verdict is delivered once; one that nobody takes any
+       more (cancelled, timed out, a closed loop) is given back at once, and goes to the next.
+State  when the thread wakes by itself; what was decided and nobody was told yet. The thread belongs
+       to no event loop, starts when something is due later, ends when nothing has been for a
+       while, and begins anew in a fork.
+Cost   a wake-up a poll, whatever the number of waiters; no polling; no kick where the thread is
+       early enough anyway.
 """
 
 import asyncio
+import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from math import inf
 from typing import Any, Final, Protocol
@@ -20,17 +25,22 @@ from trafficcore.engine.guard import after_fork, new_lock
 
 __all__ = ["Driver", "Queue", "driver_of"]
 
-#: Seconds the thread stays after the last waiter has left: another may come.
+log: Final = logging.getLogger("trafficcore.driver")
+log.addHandler(logging.NullHandler())
+
+#: Seconds the thread stays with nothing to wait for: somebody may come.
 _IDLE: Final = 5
-#: No wait is longer: a clock may be stepped, and a timer takes no more than some years.
+#: No nap is longer: a clock may be stepped, and a timer takes no more than some years.
 _LONGEST: Final = 3600
+#: Seconds between two tries where `poll` raises, which it never should.
+_RETRY: Final = 1
 
 
 class Queue(Protocol):
-    """What a driver drives: an engine, or anything with its four verbs.
+    """What a driver drives: an engine, or anything with its verbs.
 
     Tickets have `wake` and `verdict`, both None at first; a verdict that can be undone has
-    `give_back(now)`.
+    `give_back(now)`, which does nothing the second time.
     """
 
     def poll(self, now: float) -> list[tuple[Any, Any]]:
@@ -49,74 +59,110 @@ class Queue(Protocol):
 class Driver:
     """Wakes those who wait in `queue`. Only a driver polls it."""
 
+    _thread: threading.Thread | None
+
     def __init__(self, queue: Queue, clock: Callable[[], float] = time.monotonic) -> None:
         self._queue = queue
         self._clock = clock
         self._lock = new_lock()
-        self._changed = threading.Condition(self._lock)
-        self._thread: threading.Thread | None = None
-        self._parked = 0
+        self.after_fork()
         after_fork(self)
 
     def park_thread(self, ticket: Any, timeout: float | None = None) -> Any:
-        """Wait in this thread; return the verdict, or None if `timeout` seconds went by first."""
+        """Wait in this thread; return the verdict, or None if `timeout` seconds went by first.
+
+        Whatever interrupts the wait leaves nothing behind. So does `ticket.wake()`, called by
+        somebody who has cancelled the ticket: then the answer is None.
+        """
         woken = threading.Event()
-        if self._park(ticket, woken.set):
-            try:
-                if not woken.wait(timeout) and self._leave(ticket):
+        ticket.wake = woken.set
+        try:
+            self.kick()
+            # Decided before `wake` was there: then nobody called it, but the verdict is there.
+            if ticket.verdict is None and not woken.wait(timeout):
+                if self._leave(ticket):
                     return None
                 woken.wait()
-            except BaseException:
-                self._give_up(ticket)
-                raise
-            finally:
-                self._unpark()
+        except BaseException:
+            self._give_up(ticket)
+            raise
         return ticket.verdict
 
-    async def park_async(self, ticket: Any, timeout: float | None = None) -> Any:
-        """Wait in the running event loop, as `park_thread` does. A cancelled wait leaves nothing."""
+    async def park_async(self, ticket: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # the same verb as `park_thread`
+        """Wait in the running event loop, as `park_thread` does."""
         loop = asyncio.get_running_loop()
         woken: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(_finish, woken)
-
-        if self._park(ticket, wake):
             try:
-                await asyncio.wait((woken,), timeout=timeout)
-                if not woken.done() and self._leave(ticket):
-                    return None
-                await woken
-            except BaseException:
+                loop.call_soon_threadsafe(_finish, woken)
+            except RuntimeError:  # the loop is closed: nobody will ever resume
                 self._give_up(ticket)
-                raise
-            finally:
-                self._unpark()
+
+        ticket.wake = wake
+        try:
+            self.kick()
+            if ticket.verdict is None:
+                if timeout is not None:
+                    await asyncio.wait((woken,), timeout=timeout)
+                    if not woken.done() and self._leave(ticket):
+                        return None
+                await woken
+        except GeneratorExit:
+            # Thrown away, perhaps by the collector and so inside any lock: undone at the next run.
+            self._orphans.append(ticket)
+            raise
+        except BaseException:
+            self._give_up(ticket)
+            raise
         return ticket.verdict
 
     def kick(self) -> None:
-        """Look at the deadlines again: something has changed."""
-        with self._lock:
-            self._changed.notify_all()
+        """Look at the deadlines again: somebody came, left, or gave something back.
 
-    def _park(self, ticket: Any, wake: Callable[[], Any]) -> bool:
-        """Have `wake` called when there is a verdict; False if there is one already."""
-        with self._lock:
-            if ticket.verdict is not None:
-                return False
-            ticket.wake = wake
-            self._parked += 1
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="trafficcore-timer", daemon=True
-                )
-                self._thread.start()
-            self._changed.notify_all()
-            return True
+        What is due now is run here; the thread is woken only if it would sleep too long.
+        """
+        if threading.get_ident() in self._running:
+            return  # from a wake-up: whoever runs it looks again afterwards
+        due = self._due()
+        if due <= self._clock():
+            self.run(self._clock())
+            due = self._due()
+        if due < self._armed:
+            self._rouse()
 
-    def _unpark(self) -> None:
-        with self._lock:
-            self._parked -= 1
+    def run(self, now: float) -> None:
+        """Poll as of `now` and wake everybody decided, until there is nothing more to decide."""
+        me = threading.get_ident()
+        if me in self._running:
+            return
+        self._running.add(me)
+        try:
+            while True:
+                while self._orphans:
+                    self._give_up(self._orphans.popleft())
+                self._untold.extend(self._queue.poll(now))
+                if not self._untold:
+                    return
+                self._tell()
+        finally:
+            self._running.discard(me)
+
+    def _tell(self) -> None:
+        """Wake whoever was decided; what one raises is his own affair."""
+        while self._untold:
+            try:
+                ticket, verdict = self._untold.popleft()
+            except IndexError:  # another thread was faster
+                return
+            ticket.verdict = verdict
+            # After that store: who parks stores `wake` first, and then looks for a verdict.
+            wake = ticket.wake
+            if wake is not None:
+                try:
+                    wake()
+                except Exception:
+                    log.exception("a waiter could not be woken")
 
     def _leave(self, ticket: Any) -> bool:
         """Give the place up because time is over; False: the verdict has come meanwhile."""
@@ -127,24 +173,10 @@ class Driver:
 
     def _give_up(self, ticket: Any) -> None:
         """Leave for good: a place is freed, a verdict that has come or is coming is undone."""
-        if self._leave(ticket):
-            return
-        with self._lock:
-            ticket.wake = _refuse_to_wake
-            verdict = ticket.verdict
-        if verdict is not None:
-            self._undo(verdict)
-
-    def _deliver(self, ticket: Any, verdict: Any) -> None:
-        with self._lock:
-            ticket.verdict = verdict
-            wake = ticket.wake
-        if wake is None:  # decided before it was parked: whoever parks it finds the verdict
-            return
-        try:
-            wake()
-        except Exception:  # noqa: BLE001  # nobody is there any more: a closed loop, a wait given up
-            self._undo(verdict)
+        ticket.wake = lambda: self._undo(ticket.verdict)
+        if not self._queue.cancel(ticket, self._clock()):
+            self._undo(ticket.verdict)
+        self.kick()
 
     def _undo(self, verdict: Any) -> None:
         give_back = getattr(verdict, "give_back", None)
@@ -152,39 +184,60 @@ class Driver:
             give_back(self._clock())
             self.kick()
 
-    def _run(self) -> None:
-        """Sleep until something is due, poll, deliver; end when nobody has waited for a while."""
+    def _due(self) -> float:
+        return -inf if self._untold or self._orphans else self._queue.next_deadline()
+
+    def _rouse(self) -> None:
+        """Have the thread look again when it must wake; start it if there is none."""
+        with self._lock:
+            if self._thread is not None:
+                self._changed.notify_all()
+                return
+            thread = threading.Thread(target=self._time, name="trafficcore-timer", daemon=True)
+            self._thread = thread
+            try:
+                thread.start()
+            except BaseException:
+                self._thread = None
+                raise
+
+    def _time(self) -> None:
+        """Be the timer: sleep until something is due, run it; end when nothing has been."""
         while self._sleep():
-            for ticket, verdict in self._queue.poll(max(self._due, self._clock())):
-                self._deliver(ticket, verdict)
+            try:
+                self.run(self._clock())
+            except Exception:
+                log.exception("the queues could not be polled")
+                with self._lock:
+                    self._changed.wait(_RETRY)
 
     def _sleep(self) -> bool:
-        """Return True when a poll is due, False when the thread may end."""
+        """Return True when something is due, False when the thread may end."""
         with self._lock:
             while True:
-                self._due = self._queue.next_deadline()
-                wait = self._due - self._clock()
+                self._armed = self._due()
+                # Who came before that store saw the time before it and roused nobody: look again.
+                self._armed = due = self._due()
+                wait = due - self._clock()
                 if wait <= 0:
                     return True
-                if self._due < inf or self._parked:
+                if due < inf:
                     self._changed.wait(min(wait, _LONGEST))
-                elif not self._changed.wait(_IDLE) and not self._parked:
+                elif not self._changed.wait(_IDLE):
                     self._thread = None
-                    return False
+                    self._armed = inf
+                    if self._due() == inf:
+                        return False
+                    self._thread = threading.current_thread()
 
     def after_fork(self) -> None:
         """In a fork's child: the thread and those who waited are the parent's."""
         self._changed = threading.Condition(self._lock)
         self._thread = None
-        self._parked = 0
-
-
-class _GaveUpError(Exception):
-    """Nobody takes the verdict."""
-
-
-def _refuse_to_wake() -> None:
-    raise _GaveUpError
+        self._armed = inf
+        self._untold: deque[tuple[Any, Any]] = deque()
+        self._orphans: deque[Any] = deque()
+        self._running: set[int] = set()
 
 
 def _finish(woken: "asyncio.Future[None]") -> None:

@@ -13,7 +13,8 @@ __all__ = ["main_check"]
 def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str], object]) -> int:
     """Write one line for each problem, without its end; return 0 if the set loads, else 1.
 
-    `write` is `print` or `click.echo`. Warnings and notices begin with their name and change nothing about the answer.
+    `write` is `print` or `click.echo`. Warnings and notices begin with their name and change
+    nothing about the answer.
     """
     report = check([Path(path) for path in paths])
     for problem in report.problems:

@@ -1,7 +1,13 @@
-"""One admitted request on WSGI: `start_response` and the body, watched for the permit's end."""
+"""One admitted request on WSGI: `start_response` and the body, watched for the permit's end.
+
+A body is whole when the server has been given all bytes of its content-length, or all items of a
+list, or has met the end of the iterable, whichever comes first: some servers, and the clients that
+frameworks bring for tests, ask for no more than they need.
+"""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine import Permit
@@ -19,7 +25,15 @@ CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
 class WsgiExchange:
     """The response of one request, as its application starts it."""
 
-    __slots__ = ("_clock", "_from_start", "_start_response", "_write", "complete", "permit")
+    __slots__ = (
+        "_clock",
+        "_from_start",
+        "_left",
+        "_start_response",
+        "_write",
+        "complete",
+        "permit",
+    )
 
     def __init__(
         self,
@@ -34,6 +48,7 @@ class WsgiExchange:
         self._write: Callable[[bytes], object]
         self._clock = clock
         self._from_start = from_start
+        self._left: float = inf
         #: Whether nothing is missing of the body: a server need not ask for one that has none.
         self.complete = head
 
@@ -53,15 +68,24 @@ class WsgiExchange:
             self.permit.status = code
         if has_no_body(code):
             self.complete = True
+        self._left = _content_length(headers)
         return self.write
 
     def write(self, data: bytes) -> object:
         """Write a part of the body in the way of old."""
         try:
-            return self._write(data)
+            result = self._write(data)
         except OSError:  # the client is gone
             self.permit.settle(CANCELLED, self._clock())
             raise
+        self.given(len(data))
+        return result
+
+    def given(self, count: int) -> None:
+        """Note that so many bytes more are the server's."""
+        self._left -= count
+        if self._left <= 0:
+            self.finished()
 
     def failed(self, error: BaseException) -> None:
         """Note what the application raised; what is no `Exception` came from outside of it."""
@@ -101,13 +125,15 @@ class Body:
             step = self._next
             if step is None:
                 step = self._next = iter(self._body).__next__
-            return step()
+            item = step()
+            exchange.given(len(item))
         except StopIteration:
             exchange.finished()
             raise
         except BaseException as error:
             exchange.failed(error)
             raise
+        return item
 
     def close(self) -> None:
         """Settle by how far the body was read, then close the application's iterable."""
@@ -143,5 +169,12 @@ class SizedBody(Body):
         item = super().__next__()
         self._left -= 1
         if not self._left:
-            self._exchange.complete = True
+            self._exchange.finished()
         return item
+
+
+def _content_length(headers: Iterable[tuple[str, str]]) -> float:
+    for name, value in headers:
+        if name.lower() == "content-length":
+            return int(value) if value.isdecimal() else inf
+    return inf

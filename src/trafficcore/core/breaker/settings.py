@@ -1,7 +1,7 @@
 """Everything that can be set on a breaker, frozen, checked once.
 
-Shares are kept as the ratio they were written as: 0.07 means seven of a hundred, not the nearest
-binary fraction, so that seven errors of a hundred reach it. Times may be float or `Fraction`.
+Shares are kept as the ratio they were meant as: 0.07 is seven of a hundred, not the nearest binary
+fraction, so that seven errors of a hundred reach it. Times may be float or `Fraction`.
 """
 
 import math
@@ -44,6 +44,9 @@ MEASURES: Final = frozenset(
         "consecutive_errors",
     }
 )
+
+#: Shares are taken for fractions with a denominator up to this, if they look like one.
+_SIMPLE: Final = 10_000
 
 #: How long the n-th opening lasts: (n, counts, reason, last outcome or None) → seconds. It runs
 #: under the breaker's lock: quick, and without calling the breaker.
@@ -141,9 +144,12 @@ class Rule:
 
     @property
     def exact(self) -> Fraction:
-        """The value as it was written in decimals."""
-        value = self.value
-        return Fraction(repr(float(value))) if isinstance(value, float) else Fraction(value)
+        """The value as it was meant: 7/100 for 0.07, 5/6 for 5 / 6."""
+        if not isinstance(self.value, float):
+            return Fraction(self.value)
+        value = float(self.value)
+        simple = Fraction(value).limit_denominator(_SIMPLE)
+        return simple if float(simple) == value else Fraction(repr(value))
 
     def __str__(self) -> str:
         return f"{self.measure} {self.op} {self.value}"
