@@ -350,6 +350,15 @@ def test_flask_passes_and_is_refused() -> None:
     assert in_flight(own) == 0
 
 
+def test_a_response_of_flask_that_a_test_never_reads_counts_all_the_same() -> None:
+    own = watching()
+    http = flask_app(own, []).test_client()
+    unread = [http.get("/"), http.get("/judge")]
+    assert in_flight(own) == 0
+    assert http.get("/").status_code == 498
+    assert all(response.status_code == 200 for response in unread)
+
+
 def test_flask_overrules_its_status() -> None:
     own = watching()
     http = flask_app(own, []).test_client()

@@ -241,6 +241,59 @@ def test_write_works_as_of_old(clock: Clock) -> None:
     assert in_flight(own) == 0
 
 
+def test_the_last_byte_of_a_content_length_settles(clock: Clock) -> None:
+    own = watching()
+    items = Items(b"a", b"bc", b"")
+
+    def app(env: Any, start_response: Any) -> Any:
+        start_response("500 Oops", [*TEXT, ("Content-Length", "4")])(b"0")
+        return items
+
+    body = iter(traffic(app, own, clock)(environ(), Started()))
+    next(body)
+    assert in_flight(own) == 1
+    next(body)
+    assert in_flight(own) == 0
+    assert is_open(own, clock())
+    body.close()  # type: ignore[attr-defined]
+    assert items.closed == 1
+
+
+def test_the_last_item_of_a_list_settles(clock: Clock) -> None:
+    own = watching()
+    body = iter(traffic(returning([b"a", b"b"], "500 Oops"), own, clock)(environ(), Started()))
+    assert (next(body), in_flight(own)) == (b"a", 1)
+    assert (next(body), in_flight(own)) == (b"b", 0)
+    assert is_open(own, clock())
+
+
+def test_the_last_byte_that_is_written_settles(clock: Clock) -> None:
+    own = watching()
+    seen: list[int] = []
+
+    def app(env: Any, start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", [*TEXT, ("Content-Length", "2")])
+        for part in (b"a", b"b"):
+            write(part)
+            seen.append(in_flight(own))
+        return []
+
+    serve(traffic(app, own, clock))
+    assert seen == [1, 0]
+
+
+@pytest.mark.parametrize("length", ["many", "-1", ""])
+def test_a_content_length_that_is_none_is_the_servers_business(length: str, clock: Clock) -> None:
+    own = watching()
+
+    def app(env: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("content-length", length)])
+        return iter([b"a", b"b"])
+
+    assert serve(traffic(app, own, clock))[2] == b"ab"
+    assert in_flight(own) == 0
+
+
 def test_a_file_wrapper_of_the_server_is_read_and_closed(clock: Clock) -> None:
     own = watching()
     file = io.BytesIO(b"x" * 20_000)

@@ -4,6 +4,7 @@ Nothing that is running changes before everything is built: a set with any fault
 """
 
 from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import Any
 
 import attrs
@@ -138,7 +139,9 @@ class _Compiler:
     def _limit_stage(self, key: Hashable, rule: Rule, limit: Limit) -> LimitStage:
         def make() -> Any:
             rate = limit.quota / limit.fill_interval
-            return bucket(limit.quota, rate, build=lambda cls: guarded(cls, self._build.locked))
+            locked = self._build.locked
+            build = partial(guarded, force=locked)
+            return bucket(limit.quota, rate, lock=new_lock(), build=build)
 
         stage = LimitStage(rule, self._stock.take(("bucket", key), make), limit)
         self._limits.append(stage)

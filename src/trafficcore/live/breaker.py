@@ -15,15 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
-from trafficcore.core.breaker import (
-    ERROR,
-    Breaker,
-    Change,
-    HalfOpen,
-    Open,
-    Settings,
-    State,
-)
+from trafficcore.core.breaker import ERROR, Breaker, Change, HalfOpen, Open, Settings, State
 from trafficcore.core.breaker.settings import Window
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import Rejected

@@ -123,7 +123,7 @@ class Rule:
     """
 
     measure: str
-    value: float
+    value: float | Fraction
     op: Literal[">=", ">"] = ">="
     min_calls: int | None = None
 
