@@ -105,8 +105,9 @@ class Cluster:
             ejector = self._ejector
             if ejector is not None:
                 ejector.sweep(now)
-            self.next_sweep = inf if ejector is None else ejector.next_sweep
             self._rebuild()
+            # last: whoever finds no sweep due must find the picker that goes with it
+            self.next_sweep = inf if ejector is None else ejector.next_sweep
         self._pass_on()
 
     def settle(self, endpoint: Endpoint, outcome: Outcome, now: float, status: int) -> None:

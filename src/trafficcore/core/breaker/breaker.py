@@ -222,6 +222,12 @@ class Breaker(Settling):
             self._hold(now)
             return self._state
 
+    def idle(self, now: float) -> bool:
+        """Say whether it is closed with nothing counted: like new. *Guarded*."""
+        with self._lock:
+            now = self._hold(now)
+            return self._state is State.CLOSED and not self._read(now)[0]
+
     def to(self, state: State | str, now: float, duration: float | None = None) -> None:
         """Move by hand; into open for `duration` seconds, if given. *Guarded*.
 
