@@ -79,6 +79,33 @@ def test_a_call_that_never_got_through_counts_and_a_cancelled_one_does_not() -> 
     assert engine.snapshot(0)["clusters"][0]["endpoints"][0]["active"] == 0
 
 
+def test_local_failures_are_counted_by_themselves_where_origins_are_split() -> None:
+    split = {"split_local_origin": True, "consecutive_local_origin_failures": 2}
+    engine = p.engine(p.destination(consecutive_5xx=2, **split), endpoints={p.NAME: ["a:1", "b:1"]})
+
+    def end(outcome: Outcome, status: int, *, local: bool) -> None:
+        permits = [engine.admit(p.calling(), 0) for _ in range(2)]
+        for permit in permits:
+            assert isinstance(permit, Permit)
+            assert permit.endpoint is not None
+            if permit.endpoint.address == "a:1":
+                permit.settle(outcome, 0, status, local=local)
+            else:
+                permit.settle(Outcome.SUCCESS, 0, 200)
+
+    def ejected() -> bool:
+        return bool(engine.snapshot(0)["clusters"][0]["endpoints"][0]["ejected"])
+
+    end(Outcome.FAILURE, 503, local=True)
+    end(Outcome.FAILURE, 503, local=False)  # an answer: the way there was fine
+    end(Outcome.FAILURE, 504, local=True)
+    end(Outcome.SUCCESS, 200, local=False)
+    end(Outcome.FAILURE, 503, local=True)
+    assert not ejected()
+    end(Outcome.FAILURE, 504, local=True)
+    assert ejected()
+
+
 def test_nowhere_to_go_gives_everything_back() -> None:
     engine = p.engine(
         p.destination(consecutive_5xx=1),
@@ -147,7 +174,9 @@ def test_the_most_specific_rule_decides_and_the_others_say_so() -> None:
     assert own["hits"] == 3
 
 
-@pytest.mark.parametrize("bad", [[("a:1", "r", 0)], [("a:1", "r", 1, 2)], [7], ["a:1", "a:1"], [("",)]])
+@pytest.mark.parametrize(
+    "bad", [[("a:1", "r", 0)], [("a:1", "r", 1, 2)], [7], ["a:1", "a:1"], [("",)]]
+)
 def test_endpoints_that_cannot_be_are_refused(bad: list[object]) -> None:
     with pytest.raises(ConfigError):
         p.engine(endpoints={p.NAME: bad})

@@ -96,9 +96,7 @@ def test_a_rule_of_a_path_leaves_other_paths_alone() -> None:
 
 def test_a_rule_of_path_and_header_needs_both() -> None:
     engine = p.engine(
-        p.limit(
-            0, headers=(HeaderMatch(":path", Op.PREFIX, "/a"), HeaderMatch("x", Op.EXACT, "1"))
-        )
+        p.limit(0, headers=(HeaderMatch(":path", Op.PREFIX, "/a"), HeaderMatch("x", Op.EXACT, "1")))
     )
     refused(engine, 0, path="/a", headers={"x": "1"})
     admitted(engine, 0, path="/a", headers={"x": "2"})
@@ -136,7 +134,9 @@ def test_without_a_start_slow_is_measured_to_the_end() -> None:
     refused(engine, 5)
 
 
-@pytest.mark.parametrize(("status", "trips"), [(500, True), (503, True), (404, False), (200, False)])
+@pytest.mark.parametrize(
+    ("status", "trips"), [(500, True), (503, True), (404, False), (200, False)]
+)
 def test_only_5xx_is_an_error(status: int, trips: bool) -> None:
     engine = p.engine(p.breaker(rule={"error_percent": 50, "min_requests": 4}))
     for n in range(4):
@@ -251,7 +251,9 @@ def test_who_waits_too_long_is_refused_and_pays_nothing() -> None:
     assert woken is ticket
     assert isinstance(answer, Rejection)
     assert (answer.status, answer.reason) == (503, Reason.QUEUE_TIMEOUT)
-    assert engine.snapshot(0.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(4.05, abs=SLACK)
+    assert engine.snapshot(0.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(
+        4.05, abs=SLACK
+    )
     admitted(engine, 1)
     assert engine.snapshot(1)["traffic"]["inbound"]["queued"] == 0
 

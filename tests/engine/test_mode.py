@@ -97,7 +97,9 @@ def test_the_mode_is_switched_while_running_and_told() -> None:
     assert engine.mode is Mode.ENFORCE
 
 
-@pytest.mark.parametrize(("value", "mode"), [("", "enforce"), (" Shadow ", "shadow"), ("off", "off")])
+@pytest.mark.parametrize(
+    ("value", "mode"), [("", "enforce"), (" Shadow ", "shadow"), ("off", "off")]
+)
 def test_the_environment_chooses_the_mode(
     monkeypatch: pytest.MonkeyPatch, value: str, mode: str
 ) -> None:
@@ -109,5 +111,7 @@ def test_the_environment_chooses_the_mode(
 
 def test_a_mode_that_is_none_is_refused_with_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRAFFICCORE_MODE", "on")
-    with pytest.raises(ConfigError, match="TRAFFICCORE_MODE must be enforce, shadow or off, not 'on'"):
+    with pytest.raises(
+        ConfigError, match="TRAFFICCORE_MODE must be enforce, shadow or off, not 'on'"
+    ):
         mode_of_environment()

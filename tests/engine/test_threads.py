@@ -73,7 +73,9 @@ def test_a_reload_in_the_middle_of_traffic_loses_nothing(locked: bool) -> None:
         n = 0
         while not stop.is_set():
             n += 1
-            engine.reload(p.policy(p.limit(10, host=f"h{n % 3}"), p.limit(3000, 10**9), p.breaker()))
+            engine.reload(
+                p.policy(p.limit(10, host=f"h{n % 3}"), p.limit(3000, 10**9), p.breaker())
+            )
 
     reloading = threading.Thread(target=reload)
     reloading.start()

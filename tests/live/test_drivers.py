@@ -160,10 +160,9 @@ def test_only_a_sooner_time_rouses_the_timer(queue, driver, clock):
     until(lambda: driver._armed == clock() + 10)
     roused = []
     rouse, driver._rouse = driver._rouse, lambda: roused.append(rouse())
-    second, third = queue.enter(at=clock() + 20), queue.enter(at=clock() + 5)
-    two, _ = parked(driver, second)
+    two, _ = parked(driver, queue.enter(at=clock() + 20))
     assert roused == []
-    three, _ = parked(driver, third)
+    three, _ = parked(driver, queue.enter(at=clock() + 5))
     assert len(roused) == 1
     clock.advance(20)
     driver.kick()
@@ -303,7 +302,7 @@ def test_thousands_of_closed_waits_do_not_nest(queue, driver, clock):
 
 def test_a_coroutine_thrown_away_is_undone_at_the_next_run(queue, driver, clock):
     async def main():
-        ticket = queue.enter(at=clock() + 5)
+        ticket = queue.enter()
         waiting = driver.park_async(ticket)
         waiting.send(None)
         waiting.close()

@@ -1,22 +1,15 @@
-"""What the tests of the server shells share: a raw ASGI client, real servers, engines to watch."""
+"""What the tests of the server shells share: engines to watch, and both protocols by hand."""
 
 import asyncio
-import contextlib
-import http.client
 import io
 import json
-import socket
-import socketserver
-import struct
-import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-from support.policies import breaker, engine
-from trafficcore.engine import Engine
+from support.policies import breaker, engine, quota, request
+from trafficcore import AsgiTraffic, Engine, Permit
+from trafficcore.live.drivers import driver_of
 
 HOST = "web.default.svc.cluster.local"
 
@@ -127,7 +120,7 @@ def run(app: Any, scope: dict[str, Any] | None = None, *messages: dict[str, Any]
 async def soon(condition: Callable[[], Any], seconds: float = 10) -> None:
     """Let others run until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # it is the engine's, which tells nobody
             await asyncio.sleep(0.001)
 
 
@@ -139,9 +132,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 10) -> None:
         time.sleep(0.005)
 
 
-async def respond(
-    send: Callable[[Any], Awaitable[None]], status: int = 200, *parts: bytes
-) -> None:
+async def respond(send: Callable[[Any], Awaitable[None]], status: int = 200, *parts: bytes) -> None:
     await send({"type": "http.response.start", "status": status, "headers": []})
     for part in parts:
         await send({"type": "http.response.body", "body": part, "more_body": True})
@@ -151,6 +142,57 @@ async def respond(
 async def plain(scope: Any, receive: Any, send: Any) -> None:
     """The smallest application."""
     await respond(send, 200, b"ok")
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with the body, message by message."""
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            break
+    await respond(send, 200, *parts)
+
+
+class Queueing:
+    """An engine that grants one request a second, its only token taken."""
+
+    def __init__(self, clock: Any, app: Any = echo, *rules: Any, **more: Any) -> None:
+        self.clock = clock
+        self.engine: Engine = engine(quota(1, 1, **more), *rules)
+        self.app = AsgiTraffic(app, self.engine, clock=clock)
+
+    async def spend(self) -> None:
+        assert (await call(self.app)).status == 200
+
+    def take_token(self) -> None:
+        """Take it without a request, which would need the application."""
+        assert isinstance(self.engine.admit(request(), self.clock()), Permit)
+
+    async def queue(self, peer: Peer | None = None, **scope: Any) -> "asyncio.Task[Peer]":
+        before = self.waiting
+        task = asyncio.create_task(call(self.app, http_scope(**scope), peer))
+        await soon(lambda: self.waiting == before + 1 or task.done())
+        return task
+
+    @property
+    def waiting(self) -> int:
+        return inbound(self.engine)["queued"]
+
+    def advance(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        driver_of(self.engine).kick()
+
+    async def tokens_left(self) -> bool:
+        """Whether a request would be admitted at once."""
+        task = asyncio.create_task(call(self.app))
+        await asyncio.sleep(0.02)
+        if task.done():
+            return (await task).status == 200
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return False
 
 
 # --- WSGI by hand -------------------------------------------------------------------------------
@@ -206,83 +248,40 @@ def serve(app: Any, env: dict[str, Any] | None = None) -> tuple[str, dict[str, s
     return started.status, dict(started.headers), b"".join(started.written) + data
 
 
-# --- real servers -------------------------------------------------------------------------------
+TEXT = [("content-type", "text/plain")]
 
 
-@contextmanager
-def uvicorn_server(app: Any, **settings: Any) -> Iterator[int]:
-    """Serve an ASGI application on a free loopback port; yields the port."""
-    import uvicorn
-
-    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-    config = uvicorn.Config(app, log_level="critical", **settings)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        eventually(lambda: server.started)
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
+def wsgi_plain(env: Any, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [*TEXT, ("content-length", "2")])
+    return [b"ok"]
 
 
-class _Requests(WSGIRequestHandler):
-    def get_stderr(self) -> Any:
-        return io.StringIO()
+class Items:
+    """An iterable of items that counts how often it is closed."""
 
-    def log_message(self, *args: Any) -> None:
-        pass
+    def __init__(self, *items: Any) -> None:
+        self.items = iter(items)
+        self.closed = 0
 
+    def __iter__(self) -> Iterator[bytes]:
+        return self
 
-class _Threads(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-    request_queue_size = 256
+    def __next__(self) -> bytes:
+        item = next(self.items)
+        if isinstance(item, BaseException):
+            raise item
+        return item() if callable(item) else item
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        pass
-
-
-@contextmanager
-def wsgi_server(app: Any) -> Iterator[int]:
-    """Serve a WSGI application, a thread a request."""
-    server = _Threads(("127.0.0.1", 0), _Requests)
-    server.set_app(app)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join(10)
-        server.server_close()
+    def close(self) -> None:
+        self.closed += 1
 
 
-def get(port: int, path: str = "/", **headers: str) -> tuple[int, dict[str, str], bytes]:
-    """Make one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
-    try:
-        names = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("GET", path, headers={"Host": HOST, **names})
-        response = connection.getresponse()
-        return response.status, {k.lower(): v for k, v in response.getheaders()}, response.read()
-    finally:
-        connection.close()
+def returning(body: Any, status: str = "200 OK") -> Any:
+    def app(env: Any, start_response: Any) -> Any:
+        start_response(status, TEXT)
+        return body
 
-
-def open_request(port: int, path: str = "/") -> socket.socket:
-    """Send a request and read nothing."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=15)
-    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
-    return connection
-
-
-def reset(connection: socket.socket) -> None:
-    """Go away without a word, as a killed client does."""
-    with contextlib.suppress(OSError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.close()
+    return app
 
 
 def read_json(body: bytes) -> Any:
@@ -290,9 +289,3 @@ def read_json(body: bytes) -> Any:
         raise AssertionError(f"{name} is no JSON")
 
     return json.loads(body, parse_constant=no_constant)
-
-
-async def ticks(count: int, pause: float) -> AsyncIterator[bytes]:
-    for number in range(count):
-        yield b"%d\n" % number
-        await asyncio.sleep(pause)

@@ -26,6 +26,7 @@ from trafficcore import (
     Outcome,
     Permit,
     Queued,
+    QuotaScheduler,
     RateLimiter,
     Reason,
     Rejected,
@@ -228,6 +229,37 @@ def use_balancer() -> None:
         assert_type(pick.address, str)
         pick.fail(503)
     balancer.update(["10.0.0.9:8080"])
+
+
+# A quota shared by weight
+
+scheduler = QuotaScheduler("600/min", workloads={"guest": 50, "subscriber": 200})
+assert_type(scheduler.try_acquire(), bool)
+
+
+@scheduler.slot("guest", timeout=2)
+def slotted(text: str, times: int = 1) -> str:
+    return text * times
+
+
+@scheduler.slot("subscriber")
+async def slotted_later(text: str) -> bytes:
+    return text.encode()
+
+
+def use_scheduler() -> None:
+    assert_type(slotted("a", times=2), str)
+    assert_type(scheduler.waiting, int)
+    with scheduler.slot("guest", timeout=2):
+        pass
+    scheduler.acquire("guest", timeout=0.5)
+
+
+async def use_scheduler_async() -> None:
+    assert_type(await slotted_later("a"), bytes)
+    async with scheduler.slot("subscriber"):
+        pass
+    await scheduler.acquire_async("guest")
 
 
 # Errors: one tree

@@ -6,64 +6,23 @@ from typing import Any
 import pytest
 
 from conftest import Clock
-from support.policies import breaker, engine, quota, request
-from support.shells import Peer, call, http_scope, in_flight, inbound, respond, soon, websocket_scope
-from trafficcore import AsgiTraffic, Engine, Permit
+from support.policies import breaker, engine, quota
+from support.shells import (
+    Peer,
+    Queueing,
+    call,
+    echo,
+    in_flight,
+    inbound,
+    respond,
+    soon,
+    websocket_scope,
+)
+from trafficcore import AsgiTraffic
 from trafficcore.live.drivers import driver_of
 
 BODY = {"type": "http.request", "body": b"", "more_body": False}
 PART = {"type": "http.request", "body": b"part", "more_body": True}
-
-
-async def echo(scope: Any, receive: Any, send: Any) -> None:
-    """Answer with the body, message by message."""
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            break
-    await respond(send, 200, *parts)
-
-
-class Queueing:
-    """An engine that grants one request a second, its only token taken."""
-
-    def __init__(self, clock: Clock, app: Any = echo, *rules: Any, **more: Any) -> None:
-        self.clock = clock
-        self.engine: Engine = engine(quota(1, 1, **more), *rules)
-        self.app = AsgiTraffic(app, self.engine, clock=clock)
-
-    async def spend(self) -> None:
-        assert (await call(self.app)).status == 200
-
-    def take_token(self) -> None:
-        """Take it without a request, which would need the application."""
-        assert isinstance(self.engine.admit(request(), self.clock()), Permit)
-
-    async def queue(self, peer: Peer | None = None, **scope: Any) -> "asyncio.Task[Peer]":
-        before = self.waiting
-        task = asyncio.create_task(call(self.app, http_scope(**scope), peer))
-        await soon(lambda: self.waiting == before + 1 or task.done())
-        return task
-
-    @property
-    def waiting(self) -> int:
-        return inbound(self.engine)["queued"]
-
-    def advance(self, seconds: float) -> None:
-        self.clock.advance(seconds)
-        driver_of(self.engine).kick()
-
-    async def tokens_left(self) -> bool:
-        """Whether a request would be admitted at once."""
-        task = asyncio.create_task(call(self.app))
-        await asyncio.sleep(0.02)
-        if task.done():
-            return (await task).status == 200
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        return False
 
 
 def test_who_waits_is_called_when_his_turn_has_come(clock: Clock) -> None:
@@ -95,47 +54,6 @@ def test_who_waits_too_long_is_refused(clock: Clock) -> None:
         assert refused.headers["x-envoy-overloaded"] == "true"
         assert (own.waiting, in_flight(own.engine)) == (0, 0)
 
-    asyncio.run(main())
-
-
-def test_what_arrives_while_waiting_is_given_to_the_application_in_order(clock: Clock) -> None:
-    async def main() -> None:
-        own = Queueing(clock)
-        await own.spend()
-        parts = [{**PART, "body": b"%d" % number} for number in range(4)]
-        peer = Peer(*parts[:2])
-        waiting = await own.queue(peer)
-        await soon(lambda: peer.received == 2)
-        peer.coming.put_nowait(parts[2])
-        await soon(lambda: peer.received == 3)
-        own.advance(1)
-        await soon(lambda: in_flight(own.engine) == 1)
-        peer.coming.put_nowait(parts[3])
-        peer.coming.put_nowait(BODY)
-        assert (await waiting).body == b"0123"
-
-    asyncio.run(main())
-
-
-def test_a_receive_given_up_after_the_wait_loses_no_message(clock: Clock) -> None:
-    async def poll(scope: Any, receive: Any, send: Any) -> None:
-        assert (await receive())["body"] == b"part"
-        for _ in range(3):  # Starlette's is_disconnected() gives up like this
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.001):
-                    await receive()
-        peers[0].coming.put_nowait({**BODY, "body": b"rest"})
-        await respond(send, 200, (await receive())["body"])
-
-    async def main() -> None:
-        own = Queueing(clock, poll)
-        own.take_token()
-        peers.append(Peer(PART))
-        waiting = await own.queue(peers[0])
-        own.advance(1)
-        assert (await waiting).body == b"rest"
-
-    peers: list[Peer] = []
     asyncio.run(main())
 
 
@@ -245,98 +163,6 @@ def test_hundreds_that_leave_while_they_wait_leave_nothing_behind(clock: Clock) 
                 own.advance(1)  # a grant in the middle of it
         await asyncio.gather(*tasks, return_exceptions=True)
         await soon(lambda: (own.waiting, in_flight(own.engine)) == (0, 0))
-
-    asyncio.run(main())
-
-
-def test_no_more_of_a_body_is_read_ahead_than_a_server_would_hold(clock: Clock) -> None:
-    async def main() -> None:
-        own = Queueing(clock)
-        await own.spend()
-        large = {**PART, "body": bytes(20_000)}
-        peer = Peer(*[large] * 20, {**BODY, "body": b"."})
-        waiting = await own.queue(peer)
-        await soon(lambda: peer.received == 4)
-        await asyncio.sleep(0.02)
-        assert peer.received == 4
-        own.advance(1)
-        assert (await waiting).body == bytes(20 * 20_000) + b"."
-
-    asyncio.run(main())
-
-
-def test_many_small_messages_are_no_way_around_that(clock: Clock) -> None:
-    async def main() -> None:
-        own = Queueing(clock)
-        await own.spend()
-        peer = Peer(*[{**PART, "body": b"x"}] * 1000, BODY)
-        waiting = await own.queue(peer)
-        await asyncio.sleep(0.05)
-        assert peer.received < 200
-        own.advance(1)
-        assert (await waiting).body == b"x" * 1000
-
-    asyncio.run(main())
-
-
-def test_a_server_that_repeats_the_last_message_for_ever_does_no_harm(clock: Clock) -> None:
-    async def main() -> None:
-        own = Queueing(clock)
-        await own.spend()
-        received = []
-
-        async def receive() -> dict[str, Any]:
-            received.append(1)
-            return BODY
-
-        peer = Peer()
-        task = asyncio.create_task(own.app(http_scope(), receive, peer.send))
-        await soon(lambda: own.waiting == 1)
-        await asyncio.sleep(0.02)
-        assert len(received) == 2
-        own.advance(1)
-        await task
-        assert peer.status == 200
-
-    asyncio.run(main())
-
-
-def test_an_error_of_the_server_while_waiting_meets_the_application(clock: Clock) -> None:
-    caught: list[str] = []
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await receive()
-        except RuntimeError as error:
-            caught.append(str(error))
-        await respond(send)
-
-    async def main() -> None:
-        own = Queueing(clock, app)
-        own.take_token()
-        peer = Peer()
-        peer.coming.get_nowait()
-        peer.coming.put_nowait(RuntimeError("the server broke"))
-        waiting = await own.queue(peer)
-        await asyncio.sleep(0.01)
-        own.advance(1)
-        assert (await waiting).status == 200
-
-    asyncio.run(main())
-    assert caught == ["the server broke"]
-
-
-def test_an_application_that_never_receives_leaves_no_task_behind(clock: Clock) -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await respond(send)
-
-    async def main() -> None:
-        own = Queueing(clock, app)
-        await own.spend()
-        waiting = await own.queue(Peer(PART))
-        own.advance(1)
-        assert (await waiting).status == 200
-        await soon(lambda: len(asyncio.all_tasks()) == 1)
 
     asyncio.run(main())
 

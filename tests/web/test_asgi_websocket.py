@@ -192,9 +192,7 @@ def test_a_refusal_is_a_response_where_the_server_can_send_one(clock: Clock) -> 
 
 
 @pytest.mark.parametrize("extensions", [{}, None])
-def test_elsewhere_a_refusal_is_a_close_before_the_accept(
-    extensions: Any, clock: Clock
-) -> None:
+def test_elsewhere_a_refusal_is_a_close_before_the_accept(extensions: Any, clock: Clock) -> None:
     scope = {**websocket_scope(), "extensions": extensions}
     refused = run(AsgiTraffic(call, engine(limit(0)), clock=clock), scope, CONNECT)
     assert refused.sent == [{"type": "websocket.close", "code": 1013, "reason": ""}]

@@ -28,9 +28,7 @@ def test_an_asgi_request_is_inbound_and_read_in_full() -> None:
         ([], "127.0.0.1"),
     ],
 )
-def test_the_host_is_the_header_or_the_authority_or_the_servers(
-    headers: Any, host: str
-) -> None:
+def test_the_host_is_the_header_or_the_authority_or_the_servers(headers: Any, host: str) -> None:
     assert asgi_facts(http_scope(headers=headers), None).host == host
 
 

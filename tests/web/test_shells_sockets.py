@@ -4,26 +4,14 @@ import asyncio
 import http.client
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import pytest
 
 from support.policies import engine, limit, quota
-from support.shells import (
-    HOST,
-    breaker_state,
-    eventually,
-    get,
-    in_flight,
-    inbound,
-    is_open,
-    open_request,
-    reset,
-    uvicorn_server,
-    watching,
-    wsgi_server,
-)
+from support.servers import get, open_request, reset, uvicorn_server, wsgi_server
+from support.shells import HOST, breaker_state, eventually, in_flight, inbound, is_open, watching
 from trafficcore import AsgiTraffic, Engine, WsgiTraffic
 
 pytestmark = pytest.mark.sockets
@@ -56,7 +44,7 @@ def asgi_app() -> Any:
         return PlainTextResponse("slow")
 
     async def hang(request: Any) -> Any:
-        while not await request.is_disconnected():
+        while not await request.is_disconnected():  # noqa: ASYNC110  # as people write it
             await asyncio.sleep(0.01)
         return PlainTextResponse("for nobody")
 
@@ -176,10 +164,8 @@ def test_a_client_gone_in_mid_body_is_no_verdict(serving: Serving) -> None:
 def test_an_exception_after_the_start_is_a_failure(serving: Serving) -> None:
     own = watching()
     with serving(own) as port:
-        try:
+        with suppress(http.client.HTTPException):  # a body cut short
             get(port, "/broken")
-        except http.client.HTTPException:
-            pass  # a body cut short
         eventually(lambda: is_open(own, now()))
     assert in_flight(own) == 0
 
@@ -246,3 +232,35 @@ def test_a_server_that_shuts_down_leaves_nobody_in_the_queue(asgi: Serving) -> N
     connection.close()
     eventually(lambda: inbound(own)["queued"] == 0)
     assert in_flight(own) == 0
+
+
+@pytest.mark.parametrize("protocol", ["websockets-sansio", "wsproto"])
+def test_a_websocket_is_one_request_from_upgrade_to_close(protocol: str) -> None:
+    pytest.importorskip("wsproto" if protocol == "wsproto" else "websockets")
+    client = pytest.importorskip("websockets.sync.client")
+    exceptions = pytest.importorskip("websockets.exceptions")
+    own = engine(limit(2, 3600))
+
+    async def echo(scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+    app = AsgiTraffic(echo, own)
+    with uvicorn_server(app, ws=protocol, lifespan="off") as port:
+        for leave in ("close", "reset"):
+            with client.connect(f"ws://127.0.0.1:{port}/") as websocket:
+                websocket.send("hello")
+                assert websocket.recv() == "hello"
+                assert in_flight(own) == 1
+                if leave == "reset":
+                    reset(websocket.socket)
+            eventually(lambda: in_flight(own) == 0)
+        with (
+            pytest.raises(exceptions.InvalidStatus) as refused,
+            client.connect(f"ws://127.0.0.1:{port}/"),
+        ):
+            pass
+    assert refused.value.response.status_code == 429
+    assert refused.value.response.body == b"local_rate_limited"

@@ -12,7 +12,7 @@ import attrs
 
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
-from trafficcore.core.outlier import Ejected, Ejector, Settings, Tally
+from trafficcore.core.outlier import Ejected, Ejector, Result, Settings, Tally
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.istio_locality import Assignment
@@ -23,6 +23,7 @@ from trafficcore.spec import Source
 __all__ = ["Cluster", "Membership"]
 
 SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
+_TIMEOUT = 504
 _NOWHERE = Source(file="", line=0, kind="endpoints", namespace="", name="")
 
 
@@ -58,6 +59,7 @@ class Cluster:
         "name",
         "next_sweep",
         "picker",
+        "split",
         "why",
     )
 
@@ -80,6 +82,8 @@ class Cluster:
         self._weights: Any = None
         self.why = ""
         self._seen = -1
+        #: Whether failures on our side of the wire are counted by themselves.
+        self.split = False
         self.picker: Picker = build_picker([])
         self.everyone: Picker = self.picker
         self.renew(membership)
@@ -110,22 +114,30 @@ class Cluster:
             self.next_sweep = inf if ejector is None else ejector.next_sweep
         self._pass_on()
 
-    def settle(self, endpoint: Endpoint, outcome: Outcome, now: float, status: int) -> None:
+    def settle(
+        self, endpoint: Endpoint, outcome: Outcome, now: float, status: int, *, local: bool
+    ) -> None:
         """Note how a call to an endpoint ended; *atomic* but for a threshold that is met."""
         if now >= self.next_sweep:
             self.sweep(now)
         ejector, tally = self._ejector, endpoint.tally
         if ejector is None or tally is None:
             return
-        if outcome is SUCCESS:
-            tally.good()
-        elif outcome is FAILURE:
-            # what failed without an answer counts as Envoy counts it, at the least as a 500
-            ejector.record(tally, now, status if status >= 500 else 500)
-            if ejector.version != self._seen:
-                with self._lock:
-                    self._rebuild()
-                self._pass_on()
+        if outcome is not SUCCESS and outcome is not FAILURE:
+            return
+        if local and outcome is FAILURE:
+            result = Result.TIMEOUT if status == _TIMEOUT else Result.CONNECT_FAILED
+            ejector.local(tally, now, result)
+        else:
+            if self.split:
+                tally.local_good()
+            # a failure that has no code of its own counts as a 500
+            failed = outcome is FAILURE
+            ejector.record(tally, now, 200 if not failed else status if status >= 500 else 500)
+        if ejector.version != self._seen:
+            with self._lock:
+                self._rebuild()
+            self._pass_on()
 
     def give_back(self, endpoint: Endpoint) -> None:
         """Forget a call that was never made."""
@@ -144,6 +156,7 @@ class Cluster:
         """Bring endpoints and ejector in line with a membership; called under the lock."""
         old, self._endpoints = self._endpoints, {}
         before, settings = self._ejector, membership.outlier
+        self.split = settings is not None and settings.split_external_local_origin_errors
         if settings is None:
             self._ejector = None
         elif before is None:

@@ -119,17 +119,20 @@ class Permit:
         """Whether the call has ended."""
         return self._plan is None
 
-    def settle(self, outcome: Outcome | None, now: float, status: int = 0) -> None:
+    def settle(
+        self, outcome: Outcome | None, now: float, status: int = 0, *, local: bool = False
+    ) -> None:
         """End the call, once: tell breaker, endpoint and counts how it went. *Atomic* as to once.
 
         `outcome` None: what the status of `started` says. `status` is the code to count a failure
-        without a response as (Envoy: 503 connect failure, 504 timeout, 500 reset).
+        without a response as (Envoy: 503 connect failure, 504 timeout, 500 reset); `local` says
+        that it happened on our side of the wire, before any answer.
         """
         plan, self._plan = self._plan, None
         if plan is None:
             return
         if outcome is not CANCELLED:
-            status = self.status or status
+            status = status or self.status
             outcome = self._judged or outcome or classify(status)
         self._side.in_flight -= 1
         breaker = plan.breaker
@@ -146,11 +149,11 @@ class Permit:
         cluster = plan.cluster
         if endpoint is not None and cluster is not None:
             endpoint.active -= 1
-            if outcome is SUCCESS and now < cluster.next_sweep:
+            if outcome is SUCCESS and now < cluster.next_sweep and not cluster.split:
                 if endpoint.tally is not None:
                     endpoint.tally.good()
             else:
-                cluster.settle(endpoint, outcome, now, status)
+                cluster.settle(endpoint, outcome, now, status, local=local)
 
     def give_back(self, now: float) -> None:
         """Undo the admission of a call that was never made: tokens and places go to the next."""

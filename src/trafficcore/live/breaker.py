@@ -11,7 +11,7 @@ Source  the reference's rules R2, R4, R6, R17, R30.
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, ClassVar, Final, ParamSpec, TypeVar
 
@@ -179,7 +179,7 @@ class CircuitBreaker:
         """Admit a call that starts now: its era, or `Rejected`."""
         era = self._try_slowly(now)
         if not era:
-            raise self._rejected(now)
+            raise Rejected(Reason.CIRCUIT_OPEN, source=self.name, retry_after=self._left(now))
         return era
 
     def succeeded(self, era: int, start: float, end: float | None = None) -> None:
@@ -236,7 +236,7 @@ class CircuitBreaker:
     ) -> None:
         self._blocks.leave(sys._getframe(1)).end(error)  # noqa: SLF001
 
-    def __aenter__(self) -> "Ready":
+    def __aenter__(self) -> Awaitable[Permit]:
         """Take the permit at once: there is no await at which a cancellation could lose it."""
         permit = self.acquire()
         self._blocks.enter(sys._getframe(1), permit)  # noqa: SLF001
@@ -247,7 +247,7 @@ class CircuitBreaker:
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> "Ready":
+    ) -> Awaitable[None]:
         self._blocks.leave(sys._getframe(1)).end(error)  # noqa: SLF001
         return Ready(None)
 
@@ -262,9 +262,7 @@ class CircuitBreaker:
 
     def retry_after(self) -> float | None:
         """Return the seconds left of the open state, None in any other."""
-        now = self.clock()
-        at = self.machine.retry_at(now)
-        return None if at is None else max(at - now, 0)
+        return self._left(self.clock())
 
     def to(self, state: State | str, duration: float | None = None) -> None:
         """Move it by hand; into open for `duration` seconds, if given."""
@@ -291,10 +289,9 @@ class CircuitBreaker:
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name!r} {self.state.value}>"
 
-    def _rejected(self, now: float) -> Rejected:
+    def _left(self, now: float) -> float | None:
         at = self.machine.retry_at(now)
-        after = None if at is None else max(at - now, 0)
-        return Rejected(Reason.CIRCUIT_OPEN, source=self.name, retry_after=after)
+        return None if at is None else max(at - now, 0)
 
     def _tell_changes(self) -> None:
         if self.machine.changes or self.machine.signals:

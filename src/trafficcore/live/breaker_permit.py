@@ -9,11 +9,14 @@ Source  the reference's rules R4 and R6; contextvars alone lose a generator that
         another context, as frameworks do with dependencies that yield.
 """
 
+from collections.abc import Generator
 from contextvars import ContextVar
 from types import FrameType
-from typing import Any, Final, Optional
+from typing import Any, Final, Generic, Optional, Self, TypeVar, cast
 
 __all__ = ["Blocks", "Permit", "Ready"]
+
+T = TypeVar("T")
 
 
 class Permit:
@@ -133,18 +136,18 @@ class Blocks:
                 del self._by_frame[frame]
 
 
-class Ready:
+class Ready(Generic[T]):
     """An awaitable that is done: nothing can happen while it is awaited."""
 
     __slots__ = ("_value",)
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: T) -> None:
         self._value = value
 
-    def __await__(self) -> "Ready":
-        return self
+    def __await__(self) -> Generator[Any, Any, T]:
+        return cast("Generator[Any, Any, T]", self)
 
-    def __iter__(self) -> "Ready":
+    def __iter__(self) -> Self:
         return self
 
     def __next__(self) -> Any:

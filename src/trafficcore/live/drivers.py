@@ -90,7 +90,11 @@ class Driver:
 
     async def park_async(self, ticket: Any, timeout: float | None = None) -> Any:  # noqa: ASYNC109  # the same verb as `park_thread`
         """Wait in the running event loop, as `park_thread` does."""
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # waits need asyncio: say so, and leave no place behind
+            self._give_up(ticket)
+            raise
         woken: asyncio.Future[None] = loop.create_future()
 
         def wake() -> None:

@@ -23,6 +23,8 @@ _Verdict = tuple[Outcome | None, int]
 _CONNECT: Final[_Verdict] = (Outcome.FAILURE, 503)
 _TIMEOUT: Final[_Verdict] = (Outcome.FAILURE, 504)
 _RESET: Final[_Verdict] = (Outcome.FAILURE, 500)
+#: Before any answer, these are failures of the way there, and not of the host's answer.
+_LOCAL: Final = frozenset({503, 504})
 _OURS: Final[_Verdict] = (Outcome.IGNORED, 0)
 _NEVER_SENT: Final[_Verdict] = (None, 0)
 
@@ -91,7 +93,8 @@ class Call:
         if outcome is None:
             permit.give_back(now)
         else:
-            permit.settle(outcome, now, status)
+            local = not permit.status and status in _LOCAL
+            permit.settle(outcome, now, status, local=local)
 
     def dropped(self) -> None:
         """End a call whose response nobody holds any more: no verdict, safe inside a collection."""
