@@ -12,6 +12,7 @@ from conformance import scheduling_checks as checks
 from conformance import scheduling_loops as loops
 from conformance.scheduling_kernel import Call, Kernel, known
 from conformance.scheduling_other import NOTES, run_match, run_max_min, run_ramp
+from conformance.scheduling_properties import check_properties
 from trafficcore.core.fair import QuotaQueue
 
 _HEAD = ("name", "kind", "source", "derivation", "aperture", "extension", "alternatives",
@@ -63,7 +64,7 @@ def _run_open(case: dict, tags: str, quota: Any) -> None:
         ordered = other is not None
         trace = {**_lasting(expected), **known(other, *_TRACE, *NOTES)} if ordered else expected
     checks.check_trace(kernel, trace, ordered=ordered)
-    checks.check_properties(kernel, expected.get("properties") or [])
+    check_properties(kernel, expected.get("properties") or [])
 
 
 def _lasting(expected: dict) -> dict:
@@ -92,7 +93,9 @@ def _run_closed(case: dict, tags: str, quota: Any) -> None:
 
     count = expected.get("count")
     if count == "admissions":
-        checks.check_counts(checks.within(kernel.admitted, expected.get("window")), expected["counts"])
+        checks.check_counts(
+            checks.within(kernel.admitted, expected.get("window")), expected["counts"]
+        )
     elif count == "completed":
         calls = [call for call in kernel.admitted if not call.warmup]
         checks.check_counts(checks.within(calls, expected.get("window")), expected["counts"])
@@ -104,4 +107,4 @@ def _run_closed(case: dict, tags: str, quota: Any) -> None:
     if expected.get("all_admitted"):
         lost = [call.id for call in kernel.calls if call.admitted is None]
         assert not lost, f"not admitted: {lost}"
-    checks.check_properties(kernel, expected.get("properties") or [], closed_loop=True)
+    check_properties(kernel, expected.get("properties") or [], closed_loop=True)

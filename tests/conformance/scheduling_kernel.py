@@ -49,7 +49,9 @@ class Call:
         self.limit_key = more.get("limit_key")
         self.fairness_key = more.get("fairness_key")
         service = more.get("service_time")
-        self.answer_after = Fraction(service if service is not None else more.get("response_time", 0))
+        self.answer_after = Fraction(
+            service if service is not None else more.get("response_time", 0)
+        )
         hold = more.get("hold", service)
         self.hold = number(hold)
         actual = more.get("actual_tokens")
@@ -71,7 +73,9 @@ class Call:
 class Kernel:
     """`calls` in the order of arrival, `admitted` in the order of admission, `log` of all of it."""
 
-    def __init__(self, config: dict, tags: str = "finish", quota: Callable[..., Any] = QuotaQueue) -> None:
+    def __init__(
+        self, config: dict, tags: str = "finish", quota: Callable[..., Any] = QuotaQueue
+    ) -> None:
         known(config, "limiter", "scheduler")
         self.config = config
         self.limiter = config["limiter"]

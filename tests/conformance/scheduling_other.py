@@ -1,4 +1,4 @@
-"""The kinds of scheduling vectors that need no clock: label matching, load ramps, max-min shares."""
+"""The kinds of scheduling vectors without a clock: label matching, load ramps, max-min shares."""
 
 from fractions import Fraction
 from typing import Any
@@ -66,7 +66,9 @@ def run_match(case: dict) -> None:
     for number, one in enumerate(case["cases"]):
         known(one, "labels", "expected", *NOTES)
         labels = one["labels"] or {}
-        found = next((name for name, test in workloads if test(labels)), default.get("name", "default"))
+        found = next(
+            (name for name, test in workloads if test(labels)), default.get("name", "default")
+        )
         assert found == one["expected"], f"case {number}: {found}"
 
 
@@ -103,9 +105,7 @@ def run_max_min(case: dict) -> None:
     ran = 0
     for one in case.get("cases") or [case]:
         config = {**case.get("config", {}), **one.get("config", {})}
-        terms = {
-            key: one.get(key, config.get(key)) for key in ("capacity", "demands", "weights")
-        }
+        terms = {key: one.get(key, config.get(key)) for key in ("capacity", "demands", "weights")}
         expected = one.get("expected", case.get("expected"))
         _check_division(terms, expected)
         ran += 1

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
+
 from conformance import formats, scheduling
 
 VECTORS = Path(__file__).parent / "vectors" / "scheduling"
@@ -120,7 +121,9 @@ def test_slots_come_back_at_the_latest_after_their_longest_time():
     at = {"w1": 0, "w2": 0, "w3": 3, "w4": 4}
     properties = [{"type": "work_conserving"}, {"type": "not_before", "at": {"w4": 4}}]
     scheduling.run(
-        case(limiter=limiter, arrivals=listed, expected={"admitted_at": at, "properties": properties})
+        case(
+            limiter=limiter, arrivals=listed, expected={"admitted_at": at, "properties": properties}
+        )
     )
 
 
@@ -248,7 +251,8 @@ def test_a_ramp_goes_back_holds_and_resets():
     forward, back, both = {"forward": True}, {"backward": True}, {"forward": True, "backward": True}
     wanted = [(forward, 20), (forward, 20), (forward, Fraction(140, 3)), (both, Fraction(140, 3)),
               (back, 20), (forward, Fraction(140, 3)), (forward, Fraction(220, 3)), (forward, 100),
-              (back, Fraction(220, 3)), ({"reset": True, "forward": True}, 20), (back, 20)]  # fmt: skip
+              (back, Fraction(220, 3)), ({"reset": True, "forward": True}, 20),
+              (back, 20)]  # fmt: skip
     ticks = [{**inputs, "expected": {"percent": percent}} for inputs, percent in wanted]
     ticks[7]["expected"]["at_end"] = True
     ticks[-1]["expected"]["at_start"] = True

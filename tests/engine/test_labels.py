@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trafficcore.engine.labels import compile_matcher, required_labels
 from trafficcore.errors import ConfigError
 from trafficcore.spec import Expression, LabelMatcher, Requirement, RequirementOp

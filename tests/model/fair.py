@@ -202,7 +202,9 @@ class ModelQuota:
             for w in waiters:
                 if w.flow == flow:
                     lanes.setdefault(w.key, []).append(w)
-            return max((lane[-1] for lane in lanes.values()), key=lambda w: (cost(lanes[w.key]), w.number))
+            return max(
+                (lane[-1] for lane in lanes.values()), key=lambda w: (cost(lanes[w.key]), w.number)
+            )
 
         def rank(flow):
             last = newest_of(flow)

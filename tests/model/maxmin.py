@@ -5,7 +5,7 @@ from fractions import Fraction
 
 
 def max_min(capacity, demands: Sequence, weights: Sequence | None = None) -> list:
-    """Divide `capacity` so that nobody can get more without somebody poorer (by weight) getting less.
+    """Divide `capacity` so that nobody can get more without a poorer one, by weight, getting less.
 
     The level rises evenly; whoever has what he asked for drops out, and the rest share on.
     """

@@ -5,6 +5,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+
 from conformance import formats, scheduling
 from model.fair import ModelBucket, ModelQueue, ModelQuota, ModelSlots, ModelWaiter
 from trafficcore.core.fair import TokenBucket
@@ -49,7 +50,9 @@ class AsQuota:
 
     def enqueue(self, now, flow, weight, cost, deadline, item, key):
         self.now = now
-        waiter = self.model.enqueue(now, flow, weight, cost, deadline if self.queueing else now, key)
+        waiter = self.model.enqueue(
+            now, flow, weight, cost, deadline if self.queueing else now, key
+        )
         waiter.item, waiter.lease = item, waiter.number
         waiter.reason = None if waiter.fate == "waiting" else Reason.QUEUE_TIMEOUT
         return waiter

@@ -3,6 +3,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model.maxmin import max_min
 
 AMOUNT = st.fractions(0, 50, max_denominator=6)

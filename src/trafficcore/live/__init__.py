@@ -1,1 +1,8 @@
-"""(being written)"""
+"""RING 3: a machine and a clock, for people without an engine; and what wakes those who wait."""
+
+from trafficcore.live.balancer import Balancer
+from trafficcore.live.breaker import CircuitBreaker
+from trafficcore.live.fair import QuotaScheduler
+from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
+
+__all__ = ["Balancer", "CircuitBreaker", "KeyedRateLimiter", "QuotaScheduler", "RateLimiter"]

@@ -21,7 +21,10 @@ from trafficcore.errors import ConfigError
 CLOSED, OPEN, HALF_OPEN = State.CLOSED, State.OPEN, State.HALF_OPEN
 
 
-def make(half_open=HalfOpen(2, verdict=Ratio(1, 1), max_wait=5), **more):
+PROBING = HalfOpen(2, verdict=Ratio(1, 1), max_wait=5)
+
+
+def make(half_open=PROBING, **more):
     trip = [Rule("error_count", 1), Rule("slow_count", 3)]
     return Breaker(Settings(trip=trip, open=Open(10), half_open=half_open, slow_after=1, **more))
 

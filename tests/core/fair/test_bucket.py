@@ -6,6 +6,7 @@ from math import inf, nan
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from model.fair import ModelBucket
 from support.exactness import assert_atomic
 from trafficcore.core.fair import TokenBucket

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from model.fair import ModelBucket, ModelQuota, ModelSlots
 from trafficcore.core.fair import QuotaQueue, Slots, TokenBucket
 
@@ -145,9 +146,7 @@ class SlotsMachine(QuotaMachine):
         assert self.ours.release(ours.lease) == held
 
 
-@pytest.mark.parametrize(
-    "machine", [BucketMachine, StartTagMachine, BoundedMachine, SlotsMachine]
-)
+@pytest.mark.parametrize("machine", [BucketMachine, StartTagMachine, BoundedMachine, SlotsMachine])
 def test_the_quota_does_what_the_model_does(machine):
     machine.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
     machine.TestCase("runTest").runTest()

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trafficcore.core.fair import LoadRamp
 from trafficcore.errors import ConfigError
 

@@ -4,6 +4,7 @@ from fractions import Fraction
 from math import inf, nan
 
 import pytest
+
 from trafficcore.core.fair import QuotaQueue, Slots
 from trafficcore.errors import ConfigError
 
@@ -11,7 +12,8 @@ from trafficcore.errors import ConfigError
 def test_what_fits_fits_and_comes_back_once():
     slots = Slots(3)
     one, two = slots.take(0, 1), slots.take(0, 2)
-    assert one and two
+    assert one
+    assert two
     assert not slots.take(0, 1)
     assert slots.earliest(1) == inf
     assert slots.release(two)

@@ -1,0 +1,94 @@
+"""Rings by themselves: what counts at which time, exactly, and what leaves when."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trafficcore.core.breaker import Count, Cumulative, Time
+from trafficcore.core.breaker.counts import NOTHING
+from trafficcore.core.breaker.window import make_window
+
+times = st.lists(st.integers(0, 40).map(lambda n: Fraction(n, 4)), max_size=40).map(sorted)
+
+
+def one(duration=1):
+    return (1, 0, 0, 0, 0, duration)
+
+
+@given(times, st.sampled_from([(2, 1), (2, 4), (Fraction(5), 3), (3, 3)]))
+def test_a_result_counts_while_its_bucket_is_one_of_the_last_n(at, shape):
+    size, buckets = shape
+    length = Fraction(size) / buckets
+    window = make_window(Time(Fraction(size), buckets), Fraction(0))
+    for number, now in enumerate(at):
+        if now >= window.until:
+            window.turn(now, NOTHING)
+        window.turn(now, one())
+        expected = sum(now // length - then // length < buckets for then in at[: number + 1])
+        assert window.read(now, NOTHING)[0] == window.kept[0] == expected
+        assert window.read(now, NOTHING)[5] == expected
+        assert window.evicted == number + 1 - expected
+        later = now + size / 2
+        left = sum(later // length - then // length < buckets for then in at[: number + 1])
+        assert window.read(later, NOTHING)[0] == left
+        assert window.evicted == number + 1 - expected
+
+
+@given(times, st.integers(1, 5))
+def test_by_its_start_a_result_goes_to_its_own_bucket_or_is_dropped(starts, buckets):
+    window = make_window(Time(Fraction(buckets), buckets, "start"), Fraction(0))
+    now = Fraction(7)
+    window.turn(now, NOTHING)
+    starts = [start for start in starts if start <= now][::-1]
+    kept = [start for start in starts if 7 - start // 1 < buckets]
+    assert [window.add(one(), start) for start in starts] == [start in kept for start in starts]
+    for later in range(7, 20):
+        left = sum(later - start // 1 < buckets for start in kept)
+        assert window.read(Fraction(later), NOTHING)[0] == left
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3)), max_size=30), st.integers(1, 9))
+def test_the_last_n_results_count_whether_they_come_alone_or_as_a_run(batches, size):
+    window = make_window(Count(size), 0)
+    log = []
+    for good, errors in batches:
+        window.turn(0, (good, 0, 0, 0, 0, 0))
+        log += [0] * good
+        for error in range(errors):
+            window.add((1, 1, 0, 0, 0, error), 0)
+            log.append(1 + error)
+        last = log[-size:]
+        expected = (len(last), sum(e > 0 for e in last), 0, 0, 0, sum(e - 1 for e in last if e))
+        assert window.read(0, NOTHING) == expected
+        assert window.evicted == len(log) - len(last)
+
+
+def test_all_results_count():
+    window = make_window(Cumulative(), 0)
+    window.turn(1, one(2))
+    window.add(one(3), 1)
+    assert window.read(10**9, one(4)) == (3, 0, 0, 0, 0, 9)
+    window.clear(5)
+    assert window.read(5, NOTHING) == NOTHING
+
+
+@pytest.mark.parametrize("size", [0.1, 0.3, 1.1, 7.7, 1e-3])
+@pytest.mark.parametrize("base", [0.0, 1.0, 1e5 / 3, 1e9 / 7])
+def test_on_floats_the_present_is_always_before_the_next_turn(size, base):
+    window = make_window(Time(size, 10), 0.0)
+    now = base
+    for _ in range(2_000):
+        window.turn(now, NOTHING)
+        assert now < window.until <= now + size / 10 * 1.01
+        assert isinstance(window.until, float)
+        now = window.until
+
+
+def test_rounding_leaves_nothing_behind_in_an_empty_window():
+    window = make_window(Time(1, 10), 0.0)
+    for tenth in range(300):
+        window.turn(tenth / 10, one(0.1 + tenth))
+    window.turn(100.0, NOTHING)
+    assert window.kept == NOTHING
