@@ -448,6 +448,6 @@ def test_the_memos_of_hosts_and_paths_are_bounded() -> None:
         admitted(engine, 0, host=f"h{n}", path="/x")
         admitted(engine, 0, path=f"/x/{n}")
     routes = engine._table.inbound
-    assert len(routes._hosts) <= 512
-    assert max(len(host.paths) for host in routes._hosts.values()) <= 1024
+    assert len(routes.hosts) <= 512
+    assert max(len(host.paths) for host in routes.hosts.values()) <= 1024
     assert len(routes._plans) == 1

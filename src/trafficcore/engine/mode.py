@@ -65,17 +65,14 @@ def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: fl
         if summary is not None:
             engine.tell(summary)
     if noted:
-        permit.reason, permit.rule = noted[0][0], noted[0][1].source
+        permit.would_refuse(noted[0][0], noted[0][1].source)
     return permit
 
 
 def _era(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Any:
-    breaker = plan.breaker
-    if breaker is None:
+    if plan.breaker is None:
         return 0
-    era = breaker.try_acquire(now)
-    if breaker.changes:
-        plan.tell_listeners()
+    era = plan.try_breaker(now)
     if not era:
         noted += [
             (Reason.CIRCUIT_OPEN, stage.rule)

@@ -84,6 +84,13 @@ class Plan:
         for rule in self.rules:
             rule.plans.append(self)
 
+    def try_breaker(self, now: float) -> Any:
+        """Take the permit of a breaker that is not simply closed; falsy: refused."""
+        era = self.breaker.try_acquire(now)
+        if self.breaker.changes:
+            self.tell_listeners()
+        return era
+
     def tell_breaker(
         self, era: Any, outcome: Outcome, took: float, now: float, status: int
     ) -> None:

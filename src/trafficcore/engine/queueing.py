@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.verdict import Permit, Queued, Rejection
@@ -32,7 +32,28 @@ def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | 
             return ticket if waiter.reason is None else engine.refuse.unqueued(ticket, now)
         flow.admitted += 1
         ticket.flows = (*ticket.flows, flow)
-    return engine.enter(plan, ticket.side, ticket.flows, now)
+    return enter(engine, ticket, now)
+
+
+def enter(engine: "Engine", ticket: Queued, now: float) -> Permit | Rejection:
+    """Take the breaker's permit and an endpoint: nothing is left to wait for."""
+    plan, side, flows = ticket.plan, ticket.side, ticket.flows
+    era: Any = 0
+    if plan.breaker is not None:
+        era = plan.breaker.live or plan.try_breaker(now)
+        if not era:
+            return engine.refuse.broken(plan, side, flows, now)
+    endpoint = None
+    if plan.cluster is not None:
+        if now >= plan.cluster.next_sweep:
+            plan.cluster.sweep(now)
+        endpoint = plan.cluster.picker.pick()
+        if endpoint is None:
+            return engine.refuse.nowhere(plan, side, flows, now, era)
+        endpoint.active += 1
+    side.admitted += 1
+    side.in_flight += 1
+    return engine.permit(plan, side, era, endpoint, flows, now)
 
 
 def poll(

@@ -1,7 +1,7 @@
 """Refusals: which rule it was, what to answer, and what earlier stages get back."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from trafficcore.engine.events import Event, QueueFull
 from trafficcore.engine.plan import Plan, Side
@@ -39,8 +39,12 @@ class Refuser:
         )
         return self._count(side, stage.rule, stage.reject(now))
 
-    def nowhere(self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float) -> Rejection:
+    def nowhere(
+        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any
+    ) -> Rejection:
         """Refuse because no endpoint is left to go to."""
+        if plan.breaker is not None:
+            plan.breaker.release(era, now)
         plan.refund(flows, now)
         cluster = plan.cluster
         rule = None if cluster is None else cluster.rule

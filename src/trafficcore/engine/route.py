@@ -73,7 +73,7 @@ class _Branch:
 
 
 class _Host:
-    """What is known of one Host: a plan for all paths, or a memo of paths."""
+    """What is known of one Host: `only`, the plan of all its paths, or else a memo of paths."""
 
     __slots__ = ("cluster", "entries", "name", "only", "paths")
 
@@ -93,7 +93,7 @@ class Routes:
     ) -> None:
         self._entries = tuple(entries)
         self._cluster_of = cluster_of
-        self._hosts: dict[str, _Host] = {}
+        self.hosts: dict[str, _Host] = {}
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     @property
@@ -109,7 +109,7 @@ class Routes:
     def find(self, facts: Facts) -> Plan:
         """Return the plan of a request; an empty one where no rule is about it."""
         try:
-            host = self._hosts[facts.host]
+            host = self.hosts[facts.host]
         except KeyError:
             host = self._learn_host(facts.host)
         leaf = host.only
@@ -126,9 +126,9 @@ class Routes:
         host = _Host(name, entries, self._cluster_of(name))
         if not any(entry.looks_at_path for entry in entries):
             host.only = self._resolve(host, "")
-        if len(self._hosts) >= _MOST_HOSTS:
-            self._hosts.clear()
-        self._hosts[text] = host
+        if len(self.hosts) >= _MOST_HOSTS:
+            self.hosts.clear()
+        self.hosts[text] = host
         return host
 
     def _learn_path(self, host: _Host, path: str) -> Plan | _Branch:

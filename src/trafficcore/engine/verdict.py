@@ -71,15 +71,26 @@ class Permit:
     otherwise.
     """
 
-    # No slots: one permit a request, and what most never set costs nothing as a class attribute.
+    __slots__ = (
+        "_judged",
+        "_plan",
+        "_shadow",
+        "_side",
+        "admitted_at",
+        "endpoint",
+        "era",
+        "flows",
+        "started_at",
+        "status",
+    )
     ATOMIC: ClassVar[tuple[str, ...]] = ("settle", "give_back")
 
+    #: Unset but in shadow mode: what would have refused the call.
+    _shadow: "tuple[Reason, Source]"
     #: When the response began, None before, or where slow is measured to the last byte.
-    started_at: float | None = None
-    status: int = 0
-    reason: Reason | None = None
-    rule: Source | None = None
-    _judged: Outcome | None = None
+    started_at: float | None
+    #: The response's status, 0 before there is one.
+    status: int
 
     def __init__(
         self,
@@ -96,6 +107,25 @@ class Permit:
         self.endpoint = endpoint
         self.flows = flows
         self.admitted_at = now
+        self.started_at = None
+        self.status = 0
+        self._judged: Outcome | None = None
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the call would have been refused, were it not for shadow mode."""
+        shadow = getattr(self, "_shadow", None)
+        return None if shadow is None else shadow[0]
+
+    @property
+    def rule(self) -> Source | None:
+        """Which rule would have refused the call, were it not for shadow mode."""
+        shadow = getattr(self, "_shadow", None)
+        return None if shadow is None else shadow[1]
+
+    def would_refuse(self, reason: Reason, rule: Source) -> None:
+        """Note what would have refused the call."""
+        self._shadow = reason, rule
 
     @property
     def _lock(self) -> Any:
