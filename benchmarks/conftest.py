@@ -1,6 +1,5 @@
 """The fixture every row uses."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,5 +12,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def row(benchmark: Any, request: pytest.FixtureRequest) -> Iterator[Row]:
-    yield Row(benchmark, smoke=request.config.getoption("--smoke"))
+def row(benchmark: Any, request: pytest.FixtureRequest) -> Row:
+    return Row(benchmark, smoke=request.config.getoption("--smoke"))

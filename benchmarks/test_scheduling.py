@@ -7,7 +7,6 @@ import pytest
 
 from benchmarks.measure import Row
 from trafficcore import QuotaScheduler
-
 from trafficcore.core.fair import FairQueue, QuotaQueue, TokenBucket
 
 _seen: dict[str, float] = {}

@@ -4,6 +4,7 @@ import io
 
 import pytest
 from click.testing import CliRunner
+
 from trafficcore.cli import cli
 from trafficcore.demo.breaker import slow_breaker
 from trafficcore.demo.ejection import ejection_and_zones
@@ -27,7 +28,12 @@ def test_the_whole_demo_holds() -> None:
 
 @pytest.mark.parametrize(
     "play",
-    [throttling, slow_breaker, ejection_and_zones, lambda t, full: priority(t, full=full, seconds=1)],
+    [
+        throttling,
+        slow_breaker,
+        ejection_and_zones,
+        lambda t, full: priority(t, full=full, seconds=1),
+    ],
     ids=["throttle", "breaker", "ejection", "priority"],
 )
 def test_a_scene_whose_policy_does_nothing_is_seen(

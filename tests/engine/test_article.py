@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+
 from trafficcore import Engine, Facts, Permit, Rejection
 from trafficcore.engine import Queued
 from trafficcore.spec import Direction

@@ -2,14 +2,15 @@
 
 from collections import Counter
 
+import attrs
+import pytest
+
 from support import policies as p
 from trafficcore.engine import Engine, Identity, Permit, Rejection
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
+from trafficcore.errors import ConfigError
 from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import LocalityLb, TrafficPolicy
-import attrs
-import pytest
-from trafficcore.errors import ConfigError
 
 HERE = Identity(locality="r/a")
 FOUR = {p.NAME: [("a1:80", "r/a"), ("a2:80", "r/a"), ("b1:80", "r/b"), ("b2:80", "r/b")]}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from support import policies as p
 from trafficcore.engine import Engine, Identity, Permit, Queued, Rejection
 from trafficcore.engine.events import BreakerChanged, Event, Refusals, RuleRead, Unmatched
@@ -224,7 +225,7 @@ def test_a_full_house_waits_in_weighted_order_and_leaves_with_a_permit() -> None
     engine = p.engine(p.quota(1, 1))
     admitted(engine, 0)
     tickets = {}
-    for n in range(8):
+    for _ in range(8):
         for kind in ("guest", "subscriber"):
             ticket = engine.admit(p.request(headers={"user_type": kind}), 0)
             assert isinstance(ticket, Queued)

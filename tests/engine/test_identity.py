@@ -1,6 +1,7 @@
 """Who a process is, and which Hosts, names and ports mean which virtual host."""
 
 import pytest
+
 from support.policies import scope
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.spec import Direction, Scope, Service

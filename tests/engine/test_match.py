@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pytest
+
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.match import compile_header, compile_request, on_path
 from trafficcore.errors import ConfigError

@@ -1,6 +1,7 @@
 """`shadow` counts what would be refused, `off` looks at nothing; both can be switched live."""
 
 import pytest
+
 from support import policies as p
 from trafficcore.engine import Engine, Mode, Permit, Rejection
 from trafficcore.engine.events import ModeChanged, Refusals

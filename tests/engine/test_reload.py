@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from support import policies as p
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.engine.events import PolicyLoaded

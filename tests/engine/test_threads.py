@@ -1,9 +1,10 @@
-"""An engine under threads: nothing is lost, and no limit is exceeded by one; after a fork as well."""
+"""An engine under threads, and after a fork: nothing is lost, no limit is exceeded by one."""
 
 import os
 import threading
 
 import pytest
+
 from support import policies as p
 from support.exactness import hammer
 from trafficcore.engine import Engine, Permit, Queued

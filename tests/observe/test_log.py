@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+
 from support import policies as p
 from trafficcore.engine import Engine, Permit
 
@@ -25,11 +26,12 @@ def test_every_transition_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
         **MORE,
     )
     assert messages(caplog) == [
-        "ASMLocalRateLimiter default/x (p.yaml:1): does not apply: selector app=other;"
-        " this process is app=web",
+        (
+            "ASMLocalRateLimiter default/x (p.yaml:1): does not apply: selector app=other;"
+            " this process is app=web"
+        ),
         "ASMCircuitBreaker default/slow (p.yaml:1): applies to inbound *",
-        "DestinationRule default/x (p.yaml:1): applies to"
-        " outbound web.default.svc.cluster.local",
+        "DestinationRule default/x (p.yaml:1): applies to outbound web.default.svc.cluster.local",
         "3 rules loaded",
     ]
     caplog.clear()

@@ -110,7 +110,9 @@ def policy(*rules: Any) -> Policy:
     )
 
 
-def request(host: str = "web", path: str = "/", direction: Direction = INBOUND, **more: Any) -> Facts:
+def request(
+    host: str = "web", path: str = "/", direction: Direction = INBOUND, **more: Any
+) -> Facts:
     return Facts(direction, host, path, **more)
 
 

@@ -15,7 +15,7 @@ class Service:
         self.status = 200
         self.hits = 0
 
-    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ARG002  # ASGI's shape
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG002  # ASGI's shape
         """Answer one request."""
         self.hits += 1
         if self.delay:

@@ -18,7 +18,7 @@ from trafficcore.engine.events import Listener, ModeChanged, Unmatched
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
-from trafficcore.engine.mode import ENFORCE, OFF, Mode, admit_off, admit_shadow
+from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.queueing import poll, schedule
 from trafficcore.engine.refuse import Refuser
@@ -64,7 +64,7 @@ class Engine:
         self.source: Callable[[], Policy] = lambda: policy
         self.permit = guarded(Permit, locked)
         self._mode = Mode(mode)
-        self._admit_otherwise = _otherwise(self._mode)
+        self._admit_otherwise = otherwise(self._mode)
         self.reloads = 0
         #: What wakes those who wait, once a shell has needed one.
         self.driver: Any = None
@@ -171,11 +171,13 @@ class Engine:
     @mode.setter
     def mode(self, mode: Mode | str) -> None:
         before, self._mode = self._mode, Mode(mode)
-        self._admit_otherwise = _otherwise(self._mode)
+        self._admit_otherwise = otherwise(self._mode)
         if before is not self._mode:
             self.tell(ModeChanged(0, before.value, self._mode.value))
 
-    def admit(self, facts: Facts, now: float) -> Permit | Queued | Rejection:
+    def admit(  # noqa: C901, PLR0911, PLR0912, PLR0915
+        self, facts: Facts, now: float
+    ) -> Permit | Queued | Rejection:
         """Decide on one request: a permit to settle, a place in a queue, or a refusal.
 
         *Atomic*: each machine decides in one step, and the counters are exact. Flat, as measured:
@@ -287,12 +289,6 @@ class Engine:
             stage.clear()
         for side in self._sides:
             side.queued = 0
-
-
-def _otherwise(mode: Mode) -> Callable[..., Permit] | None:
-    if mode is ENFORCE:
-        return None
-    return admit_off if mode is OFF else admit_shadow
 
 
 def _reader(source: Any) -> Callable[[], Policy]:

@@ -1,6 +1,6 @@
 """The other ways to run: `shadow` counts what would be refused, `off` lets everything by."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from trafficcore.outcome import Reason
 if TYPE_CHECKING:
     from trafficcore.engine.engine import Engine
 
-__all__ = ["ENFORCE", "OFF", "SHADOW", "Mode", "admit_off", "admit_shadow"]
+__all__ = ["ENFORCE", "OFF", "SHADOW", "Mode", "admit_off", "admit_shadow", "otherwise"]
 
 
 class Mode(Enum):
@@ -28,6 +28,13 @@ class Mode(Enum):
 
 ENFORCE, SHADOW, OFF = Mode.ENFORCE, Mode.SHADOW, Mode.OFF
 _NO_PLAN = Plan()
+
+
+def otherwise(mode: Mode) -> Callable[..., Permit] | None:
+    """Return what admits in the place of `Engine.admit`; None: nothing does."""
+    if mode is ENFORCE:
+        return None
+    return admit_off if mode is OFF else admit_shadow
 
 
 def admit_off(engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
