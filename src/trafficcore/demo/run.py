@@ -21,7 +21,7 @@ _SCENES = {
 
 def run(*, full: bool = False, out: TextIO | None = None) -> int:
     """Run every scene; return 0 if all showed what they must, else 1 (130 after Ctrl-C)."""
-    out = out or sys.stdout
+    out = sys.stdout if out is None else out
     report = Report(out)
     scenes: list[Scene] = []
     try:

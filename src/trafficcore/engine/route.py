@@ -44,9 +44,11 @@ class Entry(Protocol):
 
     def about_host(self, host: str) -> bool:
         """Whether the rule may be about requests to this bare, lower-case host."""
+        ...
 
     def resolve(self, host: str, path: str) -> Choice | None:
         """Return what the rule does there; None: nothing, whatever else the request holds."""
+        ...
 
 
 class _Branch:
