@@ -62,6 +62,10 @@ class Report:
         with Console(file=self._out).status(f"[bold]{title}[/bold] is running"):
             yield
 
+    def say(self, line: str) -> None:
+        """Print one line."""
+        print(line, file=self._out, flush=True)
+
     def show(self, scene: Scene) -> None:
         """Print one scene."""
         (self._show_rich if self._rich else self._show_plain)(scene)
@@ -99,7 +103,7 @@ class Report:
         """Print the verdict on all scenes."""
         good = sum(scene.fine for scene in scenes)
         verdict = "every policy did what it says" if good == wanted else "NOT every policy did"
-        print(f"{good} of {wanted} scenes: {verdict}.", file=self._out, flush=True)
+        self.say(f"{good} of {wanted} scenes: {verdict}.")
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -21,8 +21,7 @@ _SCENES = {
 
 def run(*, full: bool = False, out: TextIO | None = None) -> int:
     """Run every scene; return 0 if all showed what they must, else 1 (130 after Ctrl-C)."""
-    out = sys.stdout if out is None else out
-    report = Report(out)
+    report = Report(sys.stdout if out is None else out)
     scenes: list[Scene] = []
     try:
         for title, play in _SCENES.items():
@@ -31,7 +30,7 @@ def run(*, full: bool = False, out: TextIO | None = None) -> int:
             report.show(scene)
             scenes.append(scene)
     except KeyboardInterrupt:
-        print("stopped; every server is down.", file=out)
+        report.say("stopped; every server is down.")
         return 130
     report.end(scenes, len(_SCENES))
     return 0 if all(scene.fine for scene in scenes) else 1

@@ -162,8 +162,13 @@ class Permit:
         if plan is None:
             return
         if outcome is not CANCELLED:
-            status = status or self.status
-            outcome = self._judged or outcome or classify(status)
+            if outcome is None:  # the response's status, or what stands for one
+                status = self.status or status
+                outcome = classify(status)
+            else:
+                status = status or self.status
+            if self._judged is not None:
+                outcome = self._judged
         self._side.in_flight -= 1
         breaker = plan.breaker
         if breaker is not None:
