@@ -149,7 +149,7 @@ class Permit:
         """Whether the call has ended."""
         return self._plan is None
 
-    def settle(
+    def settle(  # noqa: C901, PLR0912
         self, outcome: Outcome | None, now: float, status: int = 0, *, local: bool = False
     ) -> None:
         """End the call, once: tell breaker, endpoint and counts how it went. *Atomic* as to once.
