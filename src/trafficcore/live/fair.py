@@ -34,7 +34,7 @@ class QuotaScheduler:
     `rate` is a number or a text ("600/min", "10/s"); `capacity` is one fill's worth by default.
     `workloads` maps names to weights: twice the weight is twice the share while both have somebody
     waiting. Any other name, and none, is the workload `default`, of weight 1 unless it is given.
-    At most `max_waiting` wait; past that the newest of the workload that waits for most leaves.
+    At most `max_waiting` wait; past that the newest of the workload that waits for most leaves::
 
         scheduler = QuotaScheduler(10, workloads={"guest": 50, "subscriber": 200})
         with scheduler.slot("guest", timeout=2): ...          # in a thread
