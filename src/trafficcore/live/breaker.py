@@ -35,7 +35,9 @@ _Machine: Final = guarded(Breaker)
 
 @guarded
 class CircuitBreaker:
-    """Stops calling a service that is slow or failing, and tries it again after a while::
+    """Stops calling a service that is slow or failing, and tries it again after a while.
+
+    Any of these::
 
         breaker = CircuitBreaker(window=10, slow_after=0.5, max_slow=5, open_for=60)
 
