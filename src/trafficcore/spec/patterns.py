@@ -40,6 +40,8 @@ _IN_SET = re.compile(
     re.DOTALL,
 )
 _UNREAD = frozenset("pPC")
+#: What a dash in a set would be: a character, the operator of a range, the end of one.
+_ITEM, _OPERATOR, _END = "item", "operator", "end"
 
 
 def pattern(text: str) -> re.Pattern[str]:
@@ -75,19 +77,28 @@ def _translate(text: str) -> str:
 
 
 def _translate_set(text: str, at: int, out: list[str]) -> int:
+    # a dash that is no operator is written as an escape: `re` keeps two in a row for later use
+    ranges = _OPERATOR if text[at - 1] == "]" else _ITEM
     while at < len(text):
         found = _IN_SET.match(text, at)
         if found is None:
             break
         at = found.end()
+        dash = found.lastgroup == "other" and found[0] == "-"
         if found.lastgroup == "posix":
             out.append(_posix(found["posix"]))
         elif found.lastgroup == "other" and found[0] in "[&~|":
             out.append("\\" + found[0])  # `re` keeps these for set operations to come
+        elif dash and ranges is not _OPERATOR:
+            out.append(r"\-")
         else:
             out.append(_escape(found, outside=False))
         if found.lastgroup == "end":
             return at
+        if ranges is _OPERATOR:
+            ranges = _END if dash else _OPERATOR
+        else:
+            ranges = _OPERATOR if ranges is _ITEM else _ITEM
     out.append(text[at:])
     return len(text)
 
