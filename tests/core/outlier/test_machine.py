@@ -23,38 +23,43 @@ def draws():
     return (7919 * (k + 1) % 104729 for k in count())
 
 
-percents = st.sampled_from([0, 40, 100, 100])
-volumes = st.integers(1, 4)
+percents = st.sampled_from([100, 100, 100, 100, 40, 0])
+thresholds = st.sampled_from([2, 3, 1, 0])
+volumes = st.integers(1, 3)
 settings = st.fixed_dictionaries(
     {
         "interval": st.sampled_from([Fraction(10), Fraction(1, 3)]),
         "base_ejection_time": st.sampled_from([Fraction(5), Fraction(30), Fraction(1, 4)]),
         "max_ejection_time": st.sampled_from([Fraction(30), Fraction(70), Fraction(300)]),
         "max_ejection_time_jitter": st.sampled_from([0, 0, Fraction(7)]),
-        "max_ejection_percent": st.sampled_from([0, 25, 50, 100, 100]),
+        "max_ejection_percent": st.sampled_from([100, 100, 100, 50, 25, 0]),
         "always_eject_one_host": st.booleans(),
-        "successful_active_health_check_uneject_host": st.booleans(),
-        "consecutive_5xx": st.integers(0, 3),
+        "successful_active_health_check_uneject_host": st.sampled_from([True, True, False]),
+        "consecutive_5xx": thresholds,
         "enforcing_consecutive_5xx": percents,
-        "consecutive_gateway_failure": st.integers(0, 3),
+        "consecutive_gateway_failure": thresholds,
         "enforcing_consecutive_gateway_failure": percents,
         "split_external_local_origin_errors": st.booleans(),
-        "consecutive_local_origin_failure": st.integers(0, 3),
+        "consecutive_local_origin_failure": thresholds,
         "enforcing_consecutive_local_origin_failure": percents,
-        "success_rate_minimum_hosts": st.integers(2, 5),
+        "success_rate_minimum_hosts": st.sampled_from([2, 3, 5]),
         "success_rate_request_volume": volumes,
-        # no share of two or three rates is as far from their mean as this
-        "success_rate_stdev_factor": st.sampled_from([1100, 1900, 510]),
+        # no share of two to four rates is exactly as far from their mean as this
+        "success_rate_stdev_factor": st.sampled_from([510, 1100, 1900]),
         "enforcing_success_rate": percents,
         "enforcing_local_origin_success_rate": percents,
-        "failure_percentage_threshold": st.sampled_from([0, 50, 85, 100]),
-        "failure_percentage_minimum_hosts": st.integers(1, 5),
+        "failure_percentage_threshold": st.sampled_from([50, 85, 100, 0]),
+        "failure_percentage_minimum_hosts": st.sampled_from([1, 2, 4]),
         "failure_percentage_request_volume": volumes,
         "enforcing_failure_percentage": percents,
         "enforcing_failure_percentage_local_origin": percents,
     }
 )
-codes = st.sampled_from([200, 404, 499, 500, 502, 503, 504, 599, 600])
+codes = st.sampled_from([500, 200, 502, 503, 504, 599, 404, 499, 600])
+#: How the calls of one host go in a stretch: answers, then connections.
+stretch = st.tuples(
+    st.lists(st.sampled_from([200, 500, 503]), max_size=5), st.lists(st.booleans(), max_size=5)
+)
 
 
 def word(change):
@@ -136,6 +141,23 @@ class Outliers(RuleBasedStateMachine):
         host = data.draw(st.sampled_from(sorted(self.tallies)))
         self.ejector.health_check_ok(self.tallies[host], self.now)
         self.log.health_check_ok(host, self.now)
+
+    @rule(stretches=st.tuples(*[stretch] * len(HOSTS)), intervals=st.integers(0, 3))
+    def interval(self, stretches, intervals):
+        """Every host is called, and then it is time for a sweep, or for some."""
+        self.go_on()
+        for host, (answers, connections) in zip(HOSTS, stretches, strict=True):
+            if host not in self.tallies:
+                continue
+            for code in answers:
+                self.ejector.record(self.tallies[host], self.now, code)
+                self.log.answer(host, self.now, code)
+            for ok in connections if self.settings.split_external_local_origin_errors else ():
+                result = Result.CONNECT_SUCCESS if ok else Result.CONNECT_FAILED
+                self.ejector.local(self.tallies[host], self.now, result)
+                self.log.connection(host, self.now, ok=ok)
+        self.now += self.settings.interval * intervals
+        self.go_on()
 
     @rule(quarters=st.integers(0, 9))
     def wait(self, quarters):
