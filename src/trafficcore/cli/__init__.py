@@ -1,0 +1,19 @@
+"""RING 4: the command line, a file a command. Heavy imports stay inside the commands."""
+
+import rich_click as click
+
+from trafficcore import __version__
+from trafficcore.cli.check import check
+from trafficcore.cli.demo import demo
+
+__all__ = ["cli"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trafficcore")
+def cli() -> None:
+    """Run a mesh's traffic policies inside Python: rate limits, breakers, ejection, quotas."""
+
+
+for command in (check, demo):
+    cli.add_command(command)
