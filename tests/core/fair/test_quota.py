@@ -21,7 +21,7 @@ def empty(rate=1, capacity=1, **more):
 def test_the_fast_path_is_one_run():
     constants = {"_acquire_guarded", "_budget", "_fair", "_free_or_odd", "_unit", "capacity",
                  "floor", "plain", "rate"}  # fmt: skip
-    state = {"waiting", "tokens", "last"}
+    state = {"heap", "tokens", "last"}
     assert_atomic(QuotaQueue.try_acquire, state, constants=constants, untrusted=["cost"])
 
 

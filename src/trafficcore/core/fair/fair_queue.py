@@ -35,12 +35,12 @@ _SLACK: Final = 64
 class FairQueue:
     """Who goes next, by weight. Not safe by itself: its owner holds a lock around every call.
 
-    `waiting` is how many wait; read it at will.
+    `heap` holds something exactly while somebody waits; read it and `waiting` at will.
     """
 
     __slots__ = (
-        "_heap", "_homes", "_lanes", "_make", "_room", "_seq", "_since", "_size", "_start",
-        "_virtual", "waiting",
+        "_arrived", "_homes", "_lanes", "_left", "_make", "_room", "_since", "_size", "_start",
+        "_virtual", "heap",
     )  # fmt: skip
 
     def __init__(self, *, tags: str = "finish", entry: type[Entry] = Entry) -> None:
@@ -53,10 +53,17 @@ class FairQueue:
         #: How many lanes there are, and how many there may be before the idle ones are dropped.
         self._size = 0
         self._room = _IDLE
-        self._heap: list[Any] = []
-        #: The number of the latest arrival; that of the last before this busy period names it.
-        self._seq = self._since = self.waiting = 0
+        #: The heads of the lanes: [tag, arrival, lane]; the first is changed in place.
+        self.heap: list[Any] = []
+        #: How many ever came, which numbers them, and how many went; `_arrived` at the beginning
+        #: of this busy period names it.
+        self._arrived = self._left = self._since = 0
         self._virtual: Any = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return self._arrived - self._left
 
     def push(
         self,
@@ -70,31 +77,42 @@ class FairQueue:
         lane = self._lanes.get(flow) if key is None else self._keyed(flow, key)
         if lane is None:
             lane = self._open(flow, key)
-        self._seq = seq = self._seq + 1
         entry = self._make()
         entry.lane = lane
-        entry.seq = seq
+        entry.seq = self._arrived = seq = self._arrived + 1
         entry.cost = cost
         entry.weight = weight
         entry.item = item
         entry.waiting = True
-        self.waiting += 1
         fifo = lane.fifo
         if fifo:
-            lane.pushed = entry.pushed = lane.pushed + cost
+            entry.pushed = lane.pushed = lane.pushed + cost
             fifo.append(entry)
+            return entry
+        entry.pushed = lane.pushed = cost
+        fifo.append(entry)
+        clock = self._virtual
+        if lane.since != self._since:
+            lane.since = self._since
+            lane.clock = clock
+        elif clock > lane.clock:
+            lane.clock = clock
         else:
-            lane.pushed = entry.pushed = cost
-            fifo.append(entry)
-            self._begin(lane)
+            clock = lane.clock
+        if lane.home is None:
+            if not self._start:
+                clock += cost / weight
+            lane.top = top = [clock, seq, lane]
+            heappush(self.heap, top)
+        else:
+            self._wake(lane)
         return entry
 
     def head(self) -> Any:
         """Return the entry that is to go next, None where nobody waits."""
-        heap = self._heap
+        heap = self.heap
         while heap:
-            top = heap[0]
-            lane = top[2]
+            _, _, lane = top = heap[0]
             if lane.top is top:
                 return lane.fifo[0]
             heappop(heap)
@@ -102,13 +120,11 @@ class FairQueue:
 
     def pop(self) -> Any:
         """Serve the entry that is to go next and return it; IndexError where nobody waits."""
-        heap = self._heap
-        top = heap[0]
-        lane = top[2]
+        heap = self.heap
+        clock, _, lane = top = heap[0]
         while lane.top is not top:
             heappop(heap)
-            top = heap[0]
-            lane = top[2]
+            clock, _, lane = top = heap[0]
         if lane.home is not None:
             entry = lane.fifo[0]
             self.serve(entry)
@@ -116,7 +132,6 @@ class FairQueue:
         fifo = lane.fifo
         entry = fifo.popleft()
         entry.waiting = False
-        clock: Any = top[0]
         if clock > self._virtual:
             self._virtual = clock
         if self._start:
@@ -126,14 +141,14 @@ class FairQueue:
             lane.trim()
         if fifo:
             head = fifo[0]
-            tag = clock if self._start else clock + head.cost / head.weight
-            lane.top = top = (tag, head.seq, lane)
+            top[0] = clock if self._start else clock + head.cost / head.weight
+            top[1] = head.seq
             heapreplace(heap, top)
         else:
             lane.top = None
             heappop(heap)
-        self.waiting = waiting = self.waiting - 1
-        if not waiting:
+        self._left = left = self._left + 1
+        if left == self._arrived:
             self._rest()
         return entry
 
@@ -190,29 +205,15 @@ class FairQueue:
         """Take a waiting entry out; what its lane's clock says is settled before."""
         lane: Lane = entry.lane
         entry.waiting = False
-        self.waiting -= 1
+        self._left += 1
         if lane.fifo[0] is entry:
             lane.fifo.popleft()
             lane.trim()
             self._wake(lane, again=True)
         else:
             lane.bury(entry)
-        if not self.waiting:
+        if self._left == self._arrived:
             self._rest()
-
-    def _begin(self, lane: Lane) -> None:
-        """Start the clock of a lane that somebody waits in from now on."""
-        clock = self._virtual
-        if lane.since != self._since:
-            lane.since = self._since
-            lane.clock = clock
-        elif lane.clock < clock:
-            lane.clock = clock
-        if lane.home is None:
-            lane.top = top = lane.tagged(start=self._start)
-            heappush(self._heap, top)
-        else:
-            self._wake(lane)
 
     def _wake(self, lane: Lane, *, again: bool = False) -> None:
         """Give a lane's new head, or none, its place in the heap; `again`: it had one before."""
@@ -230,7 +231,7 @@ class FairQueue:
             lane.top = None
             if lane.fifo:
                 lane.top = top = lane.tagged(start=self._start)
-        heap = self._heap
+        heap = self.heap
         if top is not None:
             heappush(heap, top)
         if len(heap) > 2 * self.waiting + _SLACK:
@@ -282,8 +283,8 @@ class FairQueue:
 
     def _rest(self) -> None:
         """End the busy period: clocks of an older period count as 0."""
-        self._heap.clear()
-        self._since = self._seq
+        self.heap.clear()
+        self._since = self._arrived
         self._virtual = 0
 
     def _busy(self) -> list[list[Lane]]:

@@ -20,7 +20,7 @@ def check(queue: "FairQueue") -> None:
     entries = [entry for lane in lanes for entry in lane.fifo if entry.waiting]
     assert queue.waiting == len(entries)
     assert _close(queue.backlog(), sum(entry.cost for entry in entries))
-    heap = queue._heap
+    heap = queue.heap
     assert all(heap[(i - 1) // 2] <= heap[i] for i in range(1, len(heap)))
     for lane in lanes:
         _check_lane(lane)
@@ -31,8 +31,8 @@ def check(queue: "FairQueue") -> None:
             assert sum(found is lane.top for found in heap) == 1
         if lane.fifo:
             assert lane.since == queue._since
+    assert bool(heap) == bool(entries)
     if not entries:
-        assert not heap
         assert queue._virtual == 0
 
 

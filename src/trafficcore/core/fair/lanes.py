@@ -71,10 +71,10 @@ class Lane:
         share = entry.cost / entry.weight
         return share if self.home is None else share * self.home.busy
 
-    def tagged(self, *, start: bool) -> tuple[Any, int, "Lane"]:
+    def tagged(self, *, start: bool) -> list[Any]:
         """Return the head's place in a heap: its tag, its arrival, its lane."""
         head = self.fifo[0]
-        return (self.clock if start else self.clock + self.step(head), head.seq, self)
+        return [self.clock if start else self.clock + self.step(head), head.seq, self]
 
     def backlog(self) -> Any:
         """Return the cost that waits here."""

@@ -87,7 +87,7 @@ class QuotaQueue:
         if not budget.plain:
             return self._acquire_guarded(now, need)
         rate, capacity, floor = budget.rate, budget.capacity, budget.floor
-        if self._fair.waiting:
+        if self._fair.heap:
             return False
         tokens = budget.tokens
         last = budget.last
@@ -154,9 +154,9 @@ class QuotaQueue:
             if deadlines and deadlines[0][0] < now:
                 self._time_out(now, decided, also_now=False)
             fair = self._fair
-            if fair.waiting:
+            if fair.heap:
                 self._till.spend(now, decided)
-            if fair.waiting and self._budget.dry:
+            if fair.heap and self._budget.dry:
                 while (waiter := fair.head()) is not None:
                     self._refuse(waiter, now, Reason.RATE_LIMITED)
                     decided.append(waiter)
@@ -171,7 +171,7 @@ class QuotaQueue:
         """
         with self._lock:
             fair = self._fair
-            if self._decided or (fair.waiting and self._budget.dry):
+            if self._decided or (fair.heap and self._budget.dry):
                 return -inf
             due = self._till.due(fair.head())
             if self._deadlines.heap:
@@ -266,7 +266,7 @@ class QuotaQueue:
 
     def _acquire_guarded(self, now: float, cost: float) -> int:
         with self._lock:
-            if self._fair.waiting:
+            if self._fair.heap:
                 return 0
             return int(self._budget.take(now, cost))
 

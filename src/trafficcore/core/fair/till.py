@@ -50,16 +50,19 @@ class Till:
             if tokens > budget.capacity:
                 tokens = budget.capacity
             last = now
-        while fair.waiting:
-            waiter: Waiter = fair.head()
+        heap, pop = fair.heap, fair.pop
+        while heap:
+            _, _, lane = top = heap[0]
+            waiter: Waiter = lane.fifo[0] if lane.top is top else fair.head()
             cost = waiter.cost
-            if tokens - cost < floor:
+            left = tokens - cost
+            if left < floor:
                 if cost > budget.capacity:
                     self._choose(now, waiter)
                 return
-            budget.tokens = tokens = tokens - cost
+            budget.tokens = tokens = left
             budget.last = last
-            fair.pop()
+            pop()
             waiter.fate = GRANTED
             waiter.lease = 1
             waiter.at = now
@@ -69,7 +72,7 @@ class Till:
     def _spend_by_rule(self, now: float, granted: list[Waiter]) -> None:
         """Spend a budget that is no plain bucket."""
         budget, fair = self._budget, self._fair
-        while fair.waiting:
+        while fair.heap:
             waiter: Waiter = fair.head()
             lease = budget.take(now, waiter.cost)
             if not lease:
