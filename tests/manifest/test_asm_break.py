@@ -189,7 +189,11 @@ def test_the_articles_boolean_header_stays_the_text_it_was():
         (
             f"{AT}.breaker_config.custom_response.header_to_add.x-envoy-overload: "
             "Kubernetes would refuse a boolean here; quote it"
-        )
+        ),
+        (
+            f"{AT}.breaker_config.custom_response.header_to_add.x-envoy-overload: "
+            "clients look for x-envoy-overloaded; nobody looks for x-envoy-overload"
+        ),
     ]
 
 

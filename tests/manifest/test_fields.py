@@ -104,7 +104,7 @@ def test_the_nearest_name_is_found_across_spellings():
 
 
 def test_a_problem_without_a_line_names_its_file_alone():
-    problem = Problem(file="a.yaml", message="cannot be read")
+    problem = Problem(code="TC001", file="a.yaml", message="cannot be read")
     assert str(problem) == "a.yaml: cannot be read"
     assert problem.remark == "cannot be read (a.yaml)"
     assert attrs.evolve(problem, count=2).remark == "cannot be read (2 times, first a.yaml)"

@@ -130,7 +130,7 @@ def test_any_other_tag_is_refused(text):
 def test_the_faults_of_keys_stay_with_their_mapping():
     (root,) = good("a: 1\nb: 2\na: 3\n<<: {c: 4}\n? [x]\n: 5\n'<<': 6\n")
     assert plain(root) == {"a": "1", "b": "2", "<<": "6"}
-    assert [(key.text, key.line, message) for key, message in root.faults] == [
+    assert [(key.text, key.line, message) for key, message, _ in root.faults] == [
         ("a", 3, "stands here twice, in line 1 and in line 3"),
         ("<<", 4, "merge keys are not read: write the fields out (an alias of a value is fine)"),
         ("?", 5, "a key must be a text, not a list"),

@@ -77,7 +77,7 @@ def test_the_articles_breaker():
     assert (rule.scope.gateway, rule.scope.namespace) == (False, "knative-serving")
     name = "httpbin-00001-private.default.svc.cluster.local"
     assert rule.scope.vhost == VirtualHost(name, 8012)
-    assert len(policy.notices) == 1
+    assert len(policy.notices) == 3
 
 
 @needs_shared

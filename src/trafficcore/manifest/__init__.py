@@ -2,8 +2,9 @@
 
 `load` gives a `Policy` or raises `ManifestError` with every fault; `check` reports all problems
 and raises nothing. To find the code for a field: `asm_limit`, `asm_break`, `destination` (with
-`destination_lb`, `destination_pool`) and `quota` hold one table a kind, `matchers` and `labels`
-what several of them say about requests, `common` what all of them share.
+`destination_lb`, `destination_locality`, `destination_pool`) and `quota` hold one table a kind,
+`matchers` and `labels` what several of them say about requests, `common` what all of them share.
+`codes` says what can be wrong.
 """
 
 from trafficcore.manifest.check import main_check

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trafficcore.manifest.common import HEADERS_TO_ADD, Document, Kind, headers
+from trafficcore.manifest.common import HEADERS_TO_ADD, Document, Kind, headers, tell_overload
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.matchers import SCOPE_FIELDS, SPEC_FIELDS, build_scope, tell_traffic
 from trafficcore.manifest.problems import Notes
@@ -21,12 +21,33 @@ def _tell_breaker(record: Record, notes: Notes) -> None:
     if window > _ASM_LONGEST_WINDOW:
         message = f"ASM allows at most {_ASM_LONGEST_WINDOW}s; accepted here"
         text = record.text("window_size")
-        notes.warn(record.at("window_size"), record.to("window_size"), message, text)
+        notes.warn("TC201", record.at("window_size"), record.to("window_size"), message, text)
     if record.get("break_duration") == 0:
         path = record.to("break_duration")
-        notes.warn(record.at("break_duration"), path, "0s never refuses: the rule is left out")
+        notes.warn(
+            "TC202", record.at("break_duration"), path, "0s never refuses: the rule is left out"
+        )
     elif not _can_trip(record):
-        notes.warn(record.node, record.path, f"can never trip: {_why_not(record)}")
+        notes.warn("TC203", record.node, record.path, f"can never trip: {_why_not(record)}")
+
+
+def _tell_unused(record: Record, notes: Notes) -> None:
+    """Warn about what stands beside a slow rule and says nothing to it."""
+    name = "min_request_amount"
+    percents = ("error_percent", "gateway_error_percent")
+    by_count = record.has("slow_request_rt") or record.has("max_slow_requests")
+    if by_count and record.get(name) and not any(record.has(percent) for percent in percents):
+        message = "only counts for percentages, and there is none: a slow rule does not wait for it"
+        notes.warn("TC204", record.key(name), record.to(name), message, record.text(name))
+    slow, window = record.get("slow_request_rt"), record.get("window_size", 10)
+    if slow is not None and window < slow and record.get("max_slow_requests", 0) > 1:
+        message = f"is longer than the window of {window:g}s in which slow requests are counted"
+        path, text = record.to("slow_request_rt"), record.text("slow_request_rt")
+        notes.warn("TC205", record.at("slow_request_rt"), path, message, text)
+
+
+def _tell_response(record: Record, notes: Notes) -> None:
+    tell_overload(record, "header_to_add", notes)
 
 
 def _can_trip(record: Record) -> bool:
@@ -57,7 +78,7 @@ _CUSTOM_RESPONSE = Object(
         Field("header_to_add", HEADERS_TO_ADD),
         Field("body", Text(least=1)),
     ),
-    rules=(at_least_one,),
+    rules=(at_least_one, _tell_response),
 )
 
 _BREAKER_CONFIG = Object(
@@ -78,7 +99,7 @@ _BREAKER_CONFIG = Object(
         ),
         Field("custom_response", _CUSTOM_RESPONSE),
     ),
-    rules=(at_least_one, _tell_breaker),
+    rules=(at_least_one, _tell_breaker, _tell_unused),
 )
 
 _CONFIG = Object(

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import Any
 
-from trafficcore.manifest.common import HEADERS_TO_ADD, Document, Kind, headers
+from trafficcore.manifest.common import HEADERS_TO_ADD, Document, Kind, headers, tell_overload
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.matchers import (
     REQUEST_MATCH,
@@ -54,24 +54,29 @@ class _FillInterval:
 def _tell_limit(record: Record, notes: Notes) -> None:
     quota, status = record.get("quota"), record.get("status")
     if quota == 0:
-        notes.warn(record.at("quota"), record.to("quota"), "0 refuses every request", "0")
+        notes.warn("TC102", record.at("quota"), record.to("quota"), "0 refuses every request", "0")
     if status is not None and status < _LOWEST_STATUS:
         message = f"below {_LOWEST_STATUS} a refusal is sent as 429"
-        notes.warn(record.at("status"), record.to("status"), message, str(status))
+        notes.warn("TC103", record.at("status"), record.to("status"), message, str(status))
     interval = record.get("fill_interval")
     if quota in _SECONDS_OF and interval in range(2, min(quota, 31)):
         message = (
             f"{quota} each {interval}s is {quota / interval:g} a second; "
             f"if {interval} each {quota}s is meant, swap the two numbers"
         )
-        notes.warn(record.at("quota"), record.to("quota"), message, str(quota))
+        notes.warn("TC101", record.at("quota"), record.to("quota"), message, str(quota))
+
+
+def _tell_headers(record: Record, notes: Notes) -> None:
+    for name in ("response_headers_to_add", "response_header_to_add"):
+        tell_overload(record, name, notes)
 
 
 def _tell_old_name(record: Record, notes: Notes) -> None:
     name = "response_header_to_add"
     if record.has(name):
         message = "is deprecated: write response_headers_to_add"
-        notes.warn(record.key(name), record.to(name), message)
+        notes.warn("TC602", record.key(name), record.to(name), message)
 
 
 _LIMIT = Object(
@@ -91,7 +96,7 @@ _LIMIT = Object(
         Field("response_headers_to_add", HEADERS_TO_ADD),
         Field("response_header_to_add", HEADERS_TO_ADD),
     ),
-    rules=(_tell_limit, _tell_old_name),
+    rules=(_tell_limit, _tell_headers, _tell_old_name),
 )
 
 _DISTINCT = Field(
@@ -102,12 +107,14 @@ _DISTINCT = Field(
 def _tell_override(record: Record, notes: Notes) -> None:
     match = record.sub("request_match")
     if not record.has("request_match") or (match is not None and not match.values):
-        notes.warn(record.node, record.path, "matches every request: later ones are never reached")
+        notes.warn(
+            "TC104", record.node, record.path, "matches every request: later ones are never reached"
+        )
 
 
 def _tell_empty(record: Record, notes: Notes) -> None:
     if record.get("configs") == () or record.lacks("configs"):
-        notes.warn(record.node, record.path, "has no configs: the policy does nothing")
+        notes.warn("TC106", record.node, record.path, "has no configs: the policy does nothing")
 
 
 _CONFIG = Object(

@@ -7,8 +7,8 @@ from typing import Any
 import attrs
 
 from trafficcore.errors import ConfigError
-from trafficcore.manifest.fields import Effect, Field, Object, Record
-from trafficcore.manifest.nodes import Node
+from trafficcore.manifest.fields import Effect, Field, Object, Record, join
+from trafficcore.manifest.nodes import Mapping, Node
 from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.shapes import ANYTHING, STRINGS, MapOf
 from trafficcore.manifest.types import TEXT, Int, Text
@@ -25,6 +25,7 @@ __all__ = [
     "Kind",
     "apply_to_traffic",
     "headers",
+    "tell_overload",
     "traffic",
 ]
 
@@ -46,6 +47,7 @@ class Document:
         return Source(
             file=self.file,
             line=node.line,
+            column=node.column,
             kind=self.kind,
             namespace=self.namespace,
             name=self.name,
@@ -141,6 +143,21 @@ def headers(record: Record, *names: str) -> tuple[tuple[str, str], ...]:
         for header, value in record.get(name, ()):
             merged[header.lower()] = (header, value)
     return tuple(merged.values())
+
+
+_MISSPELT, _OVERLOADED = "x-envoy-overload", "x-envoy-overloaded"
+
+
+def tell_overload(record: Record, name: str, notes: Notes) -> None:
+    """Warn about a header that is nearly the one clients look for."""
+    for header, value in record.get(name, ()):
+        if header.lower() == _MISSPELT:
+            path = join(record.to(name), header)
+            node = record.at(name)
+            keys = node.entries if isinstance(node, Mapping) else ()
+            place = next((key for key, _ in keys if key.text == header), node)
+            message = f"clients look for {_OVERLOADED}; nobody looks for {header}"
+            notes.warn("TC206", place, path, message, value)
 
 
 # -- who a policy is for -------------------------------------------------------------------------

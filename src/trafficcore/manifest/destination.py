@@ -7,12 +7,8 @@ from collections import Counter
 from typing import Any
 
 from trafficcore.manifest.common import HOST, PORT, Document, Kind
-from trafficcore.manifest.destination_lb import (
-    LOAD_BALANCER,
-    build_locality,
-    build_simple,
-    tell_failover,
-)
+from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple
+from trafficcore.manifest.destination_locality import build_locality, tell_failover
 from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes, short
@@ -34,17 +30,20 @@ def _tell_outlier(record: Record, notes: Notes) -> None:
     old, new = "consecutiveErrors", "consecutive5xxErrors"
     if record.has(old):
         if record.has(new):
-            message = f"has no effect beside {new}"
+            code, message = "TC509", f"has no effect beside {new}"
         else:
+            code = "TC602"
             message = f"is deprecated, and Istio no longer acts on it; here it acts as {new}"
-        notes.warn(record.key(old), record.to(old), message, record.text(old))
+        notes.warn(code, record.key(old), record.to(old), message, record.text(old))
     most = "maxEjectionPercent"
     if record.get(most) == 0:
-        notes.warn(record.at(most), record.to(most), "0 means the default, 10, as in Istio", "0")
+        notes.warn(
+            "TC307", record.at(most), record.to(most), "0 means the default, 10, as in Istio", "0"
+        )
     local = "consecutiveLocalOriginFailures"
     if record.get(local) and not record.get("splitExternalLocalOriginErrors"):
         message = "above 0 needs splitExternalLocalOriginErrors: true"
-        notes.error(record.at(local), record.to(local), message, record.text(local))
+        notes.error(record.at(local), record.to(local), message, record.text(local), code="TC007")
 
 
 _PERCENT = Int(least=0, most=100)
@@ -132,7 +131,7 @@ _SHARED = (
 
 def _port_has_more(record: Record, notes: Notes) -> None:
     if not any(record.has(field.name) for field in _SHARED):
-        notes.error(record.node, record.path, "must have a field besides port")
+        notes.error(record.node, record.path, "must have a field besides port", code="TC005")
 
 
 _PORT_SETTING = Object(
@@ -151,7 +150,7 @@ def _tell_ports(record: Record, notes: Notes) -> None:
         number = number and number.get("number")
         if number in seen:
             message = f"port {number} was set before: the first setting stands"
-            notes.warn(setting.node, setting.path, message)
+            notes.warn("TC310", setting.node, setting.path, message)
         seen.add(number)
 
 
@@ -206,7 +205,13 @@ def _tell_subsets(record: Record, notes: Notes) -> None:
 def _tell_repeats(record: Record, field: str, names: list[Any], notes: Notes) -> None:
     for name, count in Counter(names).items():
         if count > 1 and name is not None:
-            notes.error(record.at(field), record.to(field), f"{short(name)} is there twice", name)
+            notes.error(
+                record.at(field),
+                record.to(field),
+                f"{short(name)} is there twice",
+                name,
+                code="TC006",
+            )
 
 
 _SUBSET = Object(

@@ -1,164 +1,16 @@
-"""DestinationRule: `loadBalancer` with its localities, and the `LocalityLb` they become."""
+"""DestinationRule: `loadBalancer`, its algorithms; localities are in `destination_locality`."""
 
+from trafficcore.manifest.destination_locality import LOCALITY, ZONE_AWARE
 from trafficcore.manifest.fields import Effect, Field, Object, Record
-from trafficcore.manifest.nodes import Mapping, Node
-from trafficcore.manifest.problems import Notes, short
-from trafficcore.manifest.shapes import ListOf, MapOf, at_most_one
+from trafficcore.manifest.problems import Notes
+from trafficcore.manifest.shapes import ListOf, at_most_one
 from trafficcore.manifest.types import BOOL, TEXT, UINT32, Duration, Int, Number, Text
 from trafficcore.manifest.units import duration
-from trafficcore.spec import LocalityLb
 
-__all__ = ["LOAD_BALANCER", "build_locality", "build_simple", "tell_failover"]
+__all__ = ["LOAD_BALANCER", "build_simple"]
 
 _MILLI = Duration(least=duration("1ms"), milli=True)
 _PART = 5
-
-
-# -- localities ----------------------------------------------------------------------------------
-
-_TOPOLOGY = frozenset(
-    (
-        "topology.kubernetes.io/region",
-        "topology.kubernetes.io/zone",
-        "topology.istio.io/subzone",
-    )
-)
-
-
-def _locality(text: str) -> str | None:
-    if not all(text.split("/", 2)):
-        return "a locality such as region/zone, without empty parts"
-    if "*" in text[:-1]:
-        return "a locality with * at its end only"
-    return None
-
-
-def _region(text: str) -> str | None:
-    return "a region alone, without / and *" if "/" in text or "*" in text else None
-
-
-def _tell_overlaps(places: list[tuple[str, Node]], path: str, notes: Notes) -> None:
-    """Note each pattern that has a locality in common with an earlier one.
-
-    `*` stands at the end alone, and a missing tail stands for any: without their `*`, two
-    patterns overlap where one begins with the other.
-    """
-    whole: dict[tuple[str, ...], str] = {}
-    begun: dict[tuple[str, ...], str] = {}
-    for text, node in places:
-        parts = tuple(part for part in text.split("/", 2) if part != "*")
-        starts = [parts[:length] for length in range(len(parts) + 1)]
-        earlier = begun.get(parts)
-        for start in starts:
-            earlier = whole.get(start, earlier)
-        if earlier is not None:
-            notes.error(node, path, f"{short(text)} overlaps with {short(earlier)}", text)
-        whole[parts] = text
-        begun.update(dict.fromkeys(starts, text))
-
-
-def _tell_distribute(record: Record, notes: Notes) -> None:
-    weights = record.get("to")
-    node = record.at("to")
-    if not record.has("to") or not isinstance(node, Mapping):
-        return
-    _tell_overlaps([(key.text, key) for key, _ in node.entries], record.to("to"), notes)
-    if weights is not None and len(weights) == len(node.entries):
-        total = sum(weight for _, weight in weights)
-        if total != 100:
-            message = f"must hold weights that sum to 100, not {total}"
-            notes.error(node, record.to("to"), message, str(total))
-
-
-def _tell_locality(record: Record, notes: Notes) -> None:
-    rules = record.get("distribute", ())
-    places = [(rule.get("from"), rule.at("from")) for rule in rules if rule.get("from")]
-    _tell_overlaps(places, record.to("distribute"), notes)
-    if rules and record.get("failover"):
-        notes.error(
-            record.key("failover"), record.path, "distribute and failover exclude each other"
-        )
-    topology = [label for label in record.get("failoverPriority", ()) if label in _TOPOLOGY]
-    if topology and record.get("failover"):
-        message = f"failover and failoverPriority with {topology[0]} exclude each other"
-        notes.error(record.key("failoverPriority"), record.path, message, topology[0])
-
-
-def _tell_regions(record: Record, notes: Notes) -> None:
-    faulty = record.faulty("from") or record.faulty("to")
-    if not faulty and record.get("from", "") == record.get("to", ""):
-        notes.error(record.node, record.path, "from and to must be different regions")
-
-
-_FAILOVER = ListOf(
-    Object(
-        (
-            Field("from", Text(check=_region, name="region")),
-            Field("to", Text(check=_region, name="region")),
-        ),
-        rules=(_tell_regions,),
-    )
-)
-_WEIGHT = Int(least=1, most=100, name="uint32")
-_LOCALITY = Object(
-    (
-        Field("enabled", BOOL, default=True),
-        Field(
-            "distribute",
-            ListOf(
-                Object(
-                    (
-                        Field("from", Text(check=_locality, name="locality"), required=True),
-                        Field("to", MapOf(_WEIGHT, check=_locality), required=True),
-                    ),
-                    rules=(_tell_distribute,),
-                )
-            ),
-        ),
-        Field("failover", _FAILOVER),
-        Field("failoverPriority", ListOf(TEXT)),
-    ),
-    rules=(_tell_locality,),
-)
-_ZONE_AWARE = Object(
-    (
-        Field("enabled", BOOL),
-        Field("failover", _FAILOVER),
-        Field("failoverPriority", ListOf(TEXT)),
-        Field("minClusterSize", Int(least=1, high=2**32 - 1, name="uint32")),
-    )
-)
-
-
-def tell_failover(record: Record, notes: Notes) -> None:
-    """Warn where failover is set beside no outlier detection: it then does nothing."""
-    locality = record.sub("loadBalancer", "localityLbSetting")
-    if locality is None or record.has("outlierDetection"):
-        return
-    for name in ("failover", "failoverPriority"):
-        if locality.get(name):
-            message = "has no effect without outlierDetection beside it"
-            notes.warn(locality.key(name), locality.to(name), message)
-
-
-def build_locality(balancer: Record | None) -> LocalityLb | None:
-    """Make the locality setting of a `loadBalancer`."""
-    record = balancer and balancer.sub("localityLbSetting")
-    if not record:
-        return None
-    return LocalityLb(
-        enabled=record.get("enabled", True),
-        distribute=tuple(
-            (rule.values["from"], rule.values["to"]) for rule in record.get("distribute", ())
-        ),
-        failover=tuple(
-            (rule.get("from", ""), rule.get("to", "")) for rule in record.get("failover", ())
-        ),
-        failover_priority=record.get("failoverPriority", ()),
-    )
-
-
-# -- algorithms ----------------------------------------------------------------------------------
 
 
 def _is_prime(number: int) -> bool:
@@ -178,12 +30,22 @@ def _tell_hash(record: Record, notes: Notes) -> None:
     old = "minimumRingSize"
     if record.get(old):
         message = "is deprecated: write ringHash.minimumRingSize"
-        notes.warn(record.key(old), record.to(old), message)
+        notes.warn("TC602", record.key(old), record.to(old), message)
         for name in ("ringHash", "maglev"):
             if record.has(name):
-                notes.error(record.key(old), record.path, f"{old} and {name} exclude each other")
+                notes.error(
+                    record.key(old),
+                    record.path,
+                    f"{old} and {name} exclude each other",
+                    code="TC007",
+                )
     if not any(record.has(name) for name in _HASHED):
-        notes.warn(record.node, record.path, "names nothing to hash: endpoints are drawn at random")
+        notes.warn(
+            "TC309",
+            record.node,
+            record.path,
+            "names nothing to hash: endpoints are drawn at random",
+        )
 
 
 _HASHED = ("httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName")
@@ -242,10 +104,10 @@ def _tell_simple(record: Record, notes: Notes) -> None:
     name = record.get("simple")
     if name == "LEAST_CONN":
         message = "LEAST_CONN is deprecated: write LEAST_REQUEST"
-        notes.warn(record.at("simple"), record.to("simple"), message, name)
+        notes.warn("TC602", record.at("simple"), record.to("simple"), message, name)
     if name not in (None, _ROUND_ROBIN, "UNSPECIFIED"):
         message = f"has no effect in this version with {name}: {_TURNS}"
-        notes.warn(record.at("simple"), record.to("simple"), message, name)
+        notes.warn("TC901", record.at("simple"), record.to("simple"), message, name)
 
 
 def _later(name: str, kind: Object | Duration, note: str = "") -> Field:
@@ -268,8 +130,8 @@ LOAD_BALANCER = Object(
             ),
         ),
         _later("consistentHash", _CONSISTENT_HASH, _TURNS),
-        Field("localityLbSetting", _LOCALITY),
-        _later("zoneAwareLbSetting", _ZONE_AWARE),
+        Field("localityLbSetting", LOCALITY),
+        _later("zoneAwareLbSetting", ZONE_AWARE),
         _later("backendUtilization", _BACKEND_UTILIZATION, _TURNS),
         _later("warmup", _WARMUP),
         _later("warmupDurationSecs", _MILLI),

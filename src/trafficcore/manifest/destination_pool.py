@@ -31,7 +31,13 @@ class _MilliOrOff:
 def _upgrade(record: Record, notes: Notes) -> None:
     if record.get("h2UpgradePolicy") == "UPGRADE" and record.get("useClientProtocol"):
         message = "true excludes h2UpgradePolicy: UPGRADE"
-        notes.error(record.at("useClientProtocol"), record.to("useClientProtocol"), message, "true")
+        notes.error(
+            record.at("useClientProtocol"),
+            record.to("useClientProtocol"),
+            message,
+            "true",
+            code="TC007",
+        )
 
 
 def _limit(name: str, part: int = _PART) -> Field:

@@ -2,9 +2,11 @@
 
 Law    A kind that is known is read whole; one that is not is skipped and named. What
        `kubectl get … -o yaml` prints (a List, a status, managed fields) reads like what was
-       applied. Two documents with one identity are a fault of both.
+       applied. Two documents with one identity are a fault of both. A kind that is skipped may
+       still declare something that the policies can be compared with.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -13,12 +15,15 @@ from trafficcore.errors import ConfigError
 from trafficcore.manifest.asm_break import BREAKER
 from trafficcore.manifest.asm_limit import LIMITER
 from trafficcore.manifest.common import METADATA, Document, Kind
+from trafficcore.manifest.declared import DECLARING, Declared, declare
 from trafficcore.manifest.destination import DESTINATION
 from trafficcore.manifest.fields import Effect, Field, Object, Record, join, nearest
 from trafficcore.manifest.nodes import Mapping, Node, Scalar
+from trafficcore.manifest.places import Places
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.quota import QUOTA
 from trafficcore.manifest.shapes import ANYTHING, ListOf
+from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
 from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule
 
@@ -39,6 +44,8 @@ LATER_KINDS = frozenset(
         "VirtualService",
     )
 )
+#: What the simulator reads; it may stand beside the policies that it tries.
+_SCENARIO = ("trafficcore/v1", "Scenario")
 _LIST = "List"
 _LIST_FIELDS = Object(
     (
@@ -81,8 +88,19 @@ class Reading:
     """What one run has read so far, over all files."""
 
     def __init__(self) -> None:
+        self.places = Places()
+        self.silences = Silences()
         self._specs: list[Any] = []
+        self._declared: list[Declared] = []
         self._known: dict[tuple[str, str, str], str] = {}
+
+    @property
+    def declared(self) -> Declared:
+        """All that was declared beside the policies."""
+        return Declared(
+            hosts=tuple(host for one in self._declared for host in one.hosts),
+            virtual_services=tuple(it for one in self._declared for it in one.virtual_services),
+        )
 
     def policy(self, notices: tuple[str, ...]) -> Policy:
         """Return all rules, in the order they were read."""
@@ -103,16 +121,18 @@ class Reading:
         if not isinstance(node, Mapping):
             mismatch(node, path, "a mapping with apiVersion and kind", notes)
             return
+        self.silences.document(node, path, notes)
         head = _head(node, inherited)
         stem = head.kind.removesuffix(_LIST)
         if not head.kind:
-            notes.error(node, join(path, "kind"), "is required")
+            notes.error(node, join(path, "kind"), "is required", code="TC005")
         elif head.kind in KINDS:
             self._known_kind(KINDS[head.kind], head, node, notes, path, bool(inherited))
         elif stem != head.kind and any(key.text == "items" for key, _ in node.entries):
             self._list(node, notes, path, stem)
-        else:
+        elif (head.version, head.kind) != _SCENARIO:
             _skip(head, notes)
+            self._declare(head, node, path, notes.file)
 
     def _list(self, node: Mapping, notes: Notes, path: str, stem: str) -> None:
         record = _LIST_FIELDS.read(node, path, notes)
@@ -130,7 +150,7 @@ class Reading:
                 wanted = f"one of {', '.join(versions)} for the kind {kind.name}"
                 mismatch(head.version_node, join(path, "apiVersion"), wanted, notes)
             else:
-                notes.error(node, join(path, "apiVersion"), "is required")
+                notes.error(node, join(path, "apiVersion"), "is required", code="TC005")
         record = _TABLES[kind.name].read(node, path, notes)
         metadata = record.sub("metadata") if isinstance(record, Record) else None
         if not isinstance(record, Record) or metadata is None or "name" not in metadata.values:
@@ -143,16 +163,33 @@ class Reading:
             node=node,
         )
         self._identify(document, metadata, notes)
+        self.places.add(document.source(node, path), node, path)
         spec = record.sub("spec")
         if notes.errors > before:
             return
         if spec is None:
-            notes.warn(node, join(path, "spec"), "is absent: the policy does nothing")
+            notes.warn("TC106", node, join(path, "spec"), "is absent: the policy does nothing")
             return
         try:
             self._specs += kind.build(spec, document, notes)
         except ConfigError as error:  # the spec has the last word on what can work
             notes.error(spec.node, spec.path, str(error))
+
+    def _declare(self, head: _Head, node: Mapping, path: str, file: str) -> None:
+        group = DECLARING.get(head.kind)
+        if group is None or not head.version.startswith(group):
+            return
+        metadata = dict(_scalars(node, "metadata"))
+        document = Document(
+            file=file,
+            kind=head.kind,
+            namespace=metadata.get("namespace", "") or "default",
+            name=metadata.get("name", ""),
+            node=node,
+        )
+        source = document.source(node, join(path, "spec"))
+        self.places.add(source, node, path)
+        self._declared.append(declare(node, source))
 
     def _identify(self, document: Document, metadata: Record, notes: Notes) -> None:
         place = metadata.at("name")
@@ -164,7 +201,7 @@ class Reading:
         else:
             who = f"{document.kind} {document.namespace}/{document.name}"
             message = f"{who} is there twice: in {first} and in {here}"
-            notes.error(place, metadata.to("name"), message, document.name)
+            notes.error(place, metadata.to("name"), message, document.name, code="TC006")
 
 
 def _head(node: Mapping, inherited: str) -> _Head:
@@ -178,14 +215,27 @@ def _head(node: Mapping, inherited: str) -> _Head:
     return head
 
 
+def _scalars(node: Mapping, name: str) -> Iterator[tuple[str, str]]:
+    """Yield what stands in one of a document's mappings, as far as it is text."""
+    for key, value in node.entries:
+        if key.text == name and isinstance(value, Mapping):
+            for inner, text in value.entries:
+                if isinstance(text, Scalar) and not text.is_null:
+                    yield inner.text, text.text
+
+
 def _skip(head: _Head, notes: Notes) -> None:
     if head.kind in LATER_KINDS:
-        notes.notice(head.kind_node, "", f"kind {head.kind} is not read in this version; skipped")
+        notes.notice(
+            "TC904", head.kind_node, "", f"kind {head.kind} is not read in this version; skipped"
+        )
         return
     meant = nearest(head.kind, KINDS, _CLOSE)
     name = head.kind if head.kind.isidentifier() and len(head.kind) <= 60 else short(head.kind)
     if meant:
         message = f"kind {name} is unknown; skipped; did you mean {meant}?"
-        notes.warn(head.kind_node, "", message, head.kind)
+        notes.warn("TC905", head.kind_node, "", message, head.kind)
     else:
-        notes.notice(head.kind_node, "", f"kind {name} is no traffic policy; skipped", head.kind)
+        notes.notice(
+            "TC904", head.kind_node, "", f"kind {name} is no traffic policy; skipped", head.kind
+        )

@@ -54,6 +54,13 @@ class Field:
     quiet: bool = attrs.field(default=False, kw_only=True)
 
     @property
+    def code(self) -> str:
+        """The code of that warning."""
+        if self.quiet:
+            return "TC903"
+        return "TC901" if self.part or self.note.startswith("has no effect") else "TC902"
+
+    @property
     def remark(self) -> str:
         """What the warning says; it begins with the words the grouped notice is built on."""
         if self.note.startswith("has no effect"):
@@ -159,7 +166,7 @@ class Object:
                 self._field(field, key, value, record, notes)
         for field in self.required:
             if record.lacks(field.name):
-                notes.error(node, record.to(field.name), "is required")
+                notes.error(node, record.to(field.name), "is required", code="TC005")
         for rule in self.rules:
             rule(record, notes)
         return record
@@ -177,7 +184,7 @@ class Object:
             return
         if field.effect is Effect.WARNED and (field.default is None or read != field.default):
             tell = notes.notice if field.quiet else notes.warn
-            tell(key, path, field.remark)
+            tell(field.code, key, path, field.remark)
         elif field.effect is Effect.REFUSED:
             notes.error(key, path, field.note or "is not accepted")
 
@@ -186,7 +193,7 @@ class Object:
         message = f"the field {short(key.text)} is unknown"
         message += f"; did you mean {known!r}?" if known else ""
         record.meant.add(known)
-        notes.error(key, record.to(key.text), message, key.text)
+        notes.error(key, record.to(key.text), message, key.text, code="TC003")
 
     def rows(self, path: str, outer: Field | None = None) -> "Iterator[Row]":
         """Walk the whole table below this object.
@@ -207,8 +214,8 @@ Row = tuple[str, Field, Field | None]
 
 def tell_keys(node: Mapping, path: str, notes: Notes) -> None:
     """Note what is wrong with the keys of a mapping that is read."""
-    for key, message in node.faults:
-        notes.error(key, join(path, key.text), message, key.text)
+    for key, message, code in node.faults:
+        notes.error(key, join(path, key.text), message, key.text, code=code)
 
 
 def nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -16,7 +16,7 @@ def _tell_values(record: Record, notes: Notes) -> None:
     operator = record.get("operator")
     if operator in ("In", "NotIn") and not record.has("values"):
         answer = "never" if operator == "In" else "always"
-        notes.warn(record.node, record.path, f"{operator} without values {answer} holds")
+        notes.warn("TC405", record.node, record.path, f"{operator} without values {answer} holds")
 
 
 _REQUIREMENT = Object(
@@ -55,7 +55,7 @@ _EXPRESSION = Object(
 def _tell_old_name(record: Record, notes: Notes) -> None:
     old, new = "match_expressions", "match_list"
     if record.has(old) and record.has(new):
-        notes.warn(record.key(old), record.to(old), f"has no effect beside {new}")
+        notes.warn("TC509", record.key(old), record.to(old), f"has no effect beside {new}")
 
 
 LABEL_MATCHER = Object(

@@ -65,9 +65,11 @@ def _one_header_test(record: Record, notes: Notes) -> None:
     tests = _header_tests(record)
     if len(tests) > 1:
         said = " and ".join(tests)
-        notes.error(record.key(tests[1]), record.path, f"{said} exclude each other")
+        notes.error(record.key(tests[1]), record.path, f"{said} exclude each other", code="TC007")
     elif not tests and record.has("name"):
-        notes.warn(record.node, record.path, "tests no value, only that the header is there")
+        notes.warn(
+            "TC508", record.node, record.path, "tests no value, only that the header is there"
+        )
 
 
 _HEADER = Object(
@@ -88,7 +90,7 @@ _HEADER = Object(
 def _ignore_case(record: Record, notes: Notes) -> None:
     if record.get("ignore_case") and (record.has("regex_match") or record.has("present_match")):
         message = "has no effect beside regex_match and present_match"
-        notes.warn(record.key("ignore_case"), record.to("ignore_case"), message)
+        notes.warn("TC509", record.key("ignore_case"), record.to("ignore_case"), message)
 
 
 _QUERY = Object(
@@ -225,9 +227,9 @@ def tell_traffic(record: Record, notes: Notes) -> None:
     text = record.get("applyToTraffic", "")
     place, path = record.at("applyToTraffic"), record.to("applyToTraffic")
     if text == WAYPOINT:
-        notes.warn(place, path, f"{LATER} as {WAYPOINT}: its rules are left out", text)
+        notes.warn("TC906", place, path, f"{LATER} as {WAYPOINT}: its rules are left out", text)
     elif text and record.has("isGateway") and record.get("isGateway") != (text == "gateway"):
-        notes.warn(place, path, f"{text} goes before what isGateway says", text)
+        notes.warn("TC507", place, path, f"{text} goes before what isGateway says", text)
 
 
 def _services(record: Record, document: Document, notes: Notes) -> tuple[Service, ...]:
@@ -239,7 +241,7 @@ def _services(record: Record, document: Document, notes: Notes) -> tuple[Service
             found.append(Service(full_name(item.values["name"], namespace), item.get("port", 0)))
         else:
             message = f"{LATER} with kind {kind}: this target is left out"
-            notes.warn(item.at("kind"), item.path, message, kind)
+            notes.warn("TC906", item.at("kind"), item.path, message, kind)
     return tuple(found)
 
 

@@ -48,14 +48,15 @@ class Mapping:
     """Keys and values in their order.
 
     `faults` holds what is wrong with its keys (one that stands twice, a merge), each with the key
-    and what to say: it is told where the mapping is read and forgotten where nobody reads it.
+    what to say and its code: it is told where the mapping is read and forgotten where nobody reads
+    it.
     """
 
     __slots__ = ("column", "entries", "faults", "line")
 
     def __init__(self, line: int, column: int) -> None:
         self.entries: list[tuple[Scalar, Node]] = []
-        self.faults: list[tuple[Scalar, str]] = []
+        self.faults: list[tuple[Scalar, str, str]] = []
         self.line = line
         self.column = column
 

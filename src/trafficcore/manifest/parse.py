@@ -1,4 +1,6 @@
-"""YAML text to nodes that know their line, column and source text. The only file that sees YAML.
+"""YAML text to nodes that know their line, column and source text.
+
+With `comments` the only file that sees YAML.
 
 Law    Nodes are built from the parser's events in a loop, never by recursion, under budgets of
        depth, nodes and aliased nodes: what a hostile file can cost is known beforehand. Nothing
@@ -87,7 +89,7 @@ class _Frame:
     def _no_key(self, mapping: Mapping, node: Node) -> Scalar:
         kind = "mapping" if isinstance(node, Mapping) else "list"
         key = Scalar("?", False, node.line, node.column)
-        mapping.faults.append((key, f"a key must be a text, not a {kind}"))
+        mapping.faults.append((key, f"a key must be a text, not a {kind}", "TC002"))
         return _NO_KEY
 
     def _pair(self, mapping: Mapping, key: Scalar, value: Node) -> None:
@@ -96,10 +98,10 @@ class _Frame:
         first = self.seen.get(key.text)
         if key.text == "<<" and key.plain:
             message = "merge keys are not read: write the fields out (an alias of a value is fine)"
-            mapping.faults.append((key, message))
+            mapping.faults.append((key, message, "TC002"))
         elif first is not None:
             message = f"stands here twice, in line {first} and in line {key.line}"
-            mapping.faults.append((key, message))
+            mapping.faults.append((key, message, "TC006"))
         else:
             self.seen[key.text] = key.line
             mapping.entries.append((key, value))
@@ -222,7 +224,7 @@ class _Builder:
         if tag not in known:
             written = tag.replace(_CORE, "!!", 1)
             text = f"the tag {short(written)} is not read: a manifest needs none"
-            self._notes.error(self.spot(event.start_mark), "", text, tag)
+            self._notes.error(self.spot(event.start_mark), "", text, tag, code="TC002")
 
 
 def documents(text: str, notes: Notes, limits: Limits = LIMITS) -> Iterator[Node]:
@@ -231,14 +233,19 @@ def documents(text: str, notes: Notes, limits: Limits = LIMITS) -> Iterator[Node
     if bad is not None:
         line = text.count("\n", 0, bad.start())
         column = bad.start() - text.rfind("\n", 0, bad.start())
-        notes.error(Spot(line + 1, column), "", f"{short(bad[0])} is no character of a YAML text")
+        notes.error(
+            Spot(line + 1, column),
+            "",
+            f"{short(bad[0])} is no character of a YAML text",
+            code="TC002",
+        )
         return
     builder = _Builder(notes, limits)
     for _ in range(limits.restarts):
         try:
             yield from builder.run(text)
         except _Refused as refused:
-            notes.error(builder.spot(refused.mark), "", refused.message)
+            notes.error(builder.spot(refused.mark), "", refused.message, code="TC002")
             if refused.whole_file:
                 return
             index = refused.mark.index
@@ -246,7 +253,9 @@ def documents(text: str, notes: Notes, limits: Limits = LIMITS) -> Iterator[Node
             index = _tell(error, builder, notes)
         except (yaml.YAMLError, ValueError, OverflowError) as error:
             # PyYAML's own parser lets chr() fail on "\UFFFFFFFF".
-            notes.error(Spot(builder.line, 1), "", f"is not YAML: {short(str(error), 200)}")
+            notes.error(
+                Spot(builder.line, 1), "", f"is not YAML: {short(str(error), 200)}", code="TC002"
+            )
             return
         else:
             return
@@ -255,7 +264,12 @@ def documents(text: str, notes: Notes, limits: Limits = LIMITS) -> Iterator[Node
             return
         builder.line += text.count("\n", 0, found.start())
         text = text[found.start() :]
-    notes.error(Spot(builder.line, 1), "", "too many faults; the rest of this file is not read")
+    notes.error(
+        Spot(builder.line, 1),
+        "",
+        "too many faults; the rest of this file is not read",
+        code="TC008",
+    )
 
 
 def _tell(error: yaml.MarkedYAMLError, builder: _Builder, notes: Notes) -> int:
@@ -271,7 +285,7 @@ def _tell(error: yaml.MarkedYAMLError, builder: _Builder, notes: Notes) -> int:
             begun = error.context_mark.line + builder.line
             problem = f"{problem} ({error.context} that begins in line {begun})"
     if mark is None or where is None:
-        notes.error(Spot(builder.line, 1), "", f"is not YAML: {problem}")
+        notes.error(Spot(builder.line, 1), "", f"is not YAML: {problem}", code="TC002")
         return 0
-    notes.error(builder.spot(where), "", f"is not YAML: {problem}")
+    notes.error(builder.spot(where), "", f"is not YAML: {problem}", code="TC002")
     return mark.index

@@ -1,16 +1,28 @@
 """What is wrong with a manifest, or worth telling about it, each with its place.
 
-An *error* keeps the whole set from loading. A *warning* says that something loads but does less
-than it says, a *notice* that something was left out on purpose; both are grouped: one entry for
-each message about each field, with a count and the first place.
+An *error* keeps the whole set from loading. A *warning* says that something loads and is surely
+wrong, or does less than it says; a *notice* that something was left out on purpose, or is worth
+knowing. All are kept, each with its code; `grouped` puts those together that say one thing about
+one field, for people who asked for policies.
 """
 
 import re
+from collections.abc import Iterable
 from typing import Protocol
 
 import attrs
 
-__all__ = ["ERROR", "NOTICE", "WARNING", "Ledger", "Notes", "Problem", "short"]
+__all__ = [
+    "ERROR",
+    "NOTICE",
+    "WARNING",
+    "Ledger",
+    "Notes",
+    "Problem",
+    "general",
+    "grouped",
+    "short",
+]
 
 ERROR = "error"
 WARNING = "warning"
@@ -18,7 +30,9 @@ NOTICE = "notice"
 
 #: Nobody reads more; a file with more faults says so in its last line.
 MOST_ERRORS_A_FILE = 1000
-MOST_REMARKS = 1000
+#: The same for warnings and notices: lines for people, and single ones of a run.
+MOST_GROUPS = 1000
+MOST_REMARKS = 50_000
 
 _INDEX = re.compile(r"\[\d+\]")
 _LIST_ITEM = re.compile(r"^(?:items\[\d+\]\.?)+")
@@ -40,13 +54,14 @@ class Place(Protocol):
 
 @attrs.frozen(kw_only=True)
 class Problem:
-    """One fault, warning or notice.
+    """One fault, warning or notice; `code` is its entry in `trafficcore.manifest.codes`.
 
     `path` leads to the field inside its document, `value` is what stood there. Lines and columns
-    count from 1; 0 where there is none (a file that cannot be read). `count` says how often a
-    warning came up; the place is the first.
+    count from 1; 0 where there is none (a file that cannot be read). `count` is how many a grouped
+    one stands for; the place is the first.
     """
 
+    code: str
     file: str
     line: int = 0
     column: int = 0
@@ -94,29 +109,46 @@ def short(text: str, most: int = 60) -> str:
     return repr(text) if len(text) <= most else repr(text[:most]) + "…"
 
 
+def grouped(problems: Iterable[Problem]) -> list[Problem]:
+    """Put together what says one thing about one field, in the order it first came up."""
+    groups: dict[tuple[str, str, str], list[Problem]] = {}
+    for problem in problems:
+        key = (problem.severity, general(problem.path), problem.message)
+        group = groups.get(key)
+        if group is not None:
+            group.append(problem)
+        elif len(groups) < MOST_GROUPS:
+            groups[key] = [problem]
+    return [
+        group[0] if len(group) == 1 else attrs.evolve(group[0], count=len(group))
+        for group in groups.values()
+    ]
+
+
 class Ledger:
     """All problems of one run over any number of files."""
 
     def __init__(self) -> None:
         self.errors: list[Problem] = []
-        self._remarks: dict[tuple[str, str, str], tuple[Problem, list[int]]] = {}
+        self._remarks: list[Problem] = []
+        self._dropped = 0
 
     def remark(self, problem: Problem) -> None:
-        """Count a warning or notice under its field and message."""
-        key = (problem.severity, general(problem.path), problem.message)
-        known = self._remarks.get(key)
-        if known is not None:
-            known[1][0] += 1
-        elif len(self._remarks) < MOST_REMARKS:
-            self._remarks[key] = (problem, [1])
+        """Keep a warning or notice."""
+        if len(self._remarks) < MOST_REMARKS:
+            self._remarks.append(problem)
+        else:
+            self._dropped += 1
 
     @property
     def remarks(self) -> list[Problem]:
-        """Warnings and notices, in the order they first came up."""
-        return [
-            problem if count == [1] else attrs.evolve(problem, count=count[0])
-            for problem, count in self._remarks.values()
-        ]
+        """Warnings and notices, in the order they came up; the last says if there were more."""
+        if not self._dropped:
+            return self._remarks
+        last = self._remarks[-1]
+        message = f"{self._dropped} more warnings and notices are not listed"
+        more = Problem(code="TC908", file=last.file, message=message, severity=NOTICE)
+        return [*self._remarks, more]
 
 
 class Notes:
@@ -129,29 +161,32 @@ class Notes:
         self.muted = 0
         self._ledger = ledger
 
-    def error(self, at: Place | None, path: str, message: str, value: str = "") -> None:
-        """Write down a fault."""
+    def error(
+        self, at: Place | None, path: str, message: str, value: str = "", *, code: str = "TC004"
+    ) -> None:
+        """Write down a fault; most are a value that is not what its field holds."""
         self.errors += 1
         if self.errors < MOST_ERRORS_A_FILE:
-            self._ledger.errors.append(self._problem(at, path, message, value, ERROR))
+            self._ledger.errors.append(self._problem(code, at, path, message, value, ERROR))
         elif self.errors == MOST_ERRORS_A_FILE:
             message = f"has {MOST_ERRORS_A_FILE} faults or more; the rest are not listed"
-            self._ledger.errors.append(self._problem(at, "", message, "", ERROR))
+            self._ledger.errors.append(self._problem("TC008", at, "", message, "", ERROR))
 
-    def warn(self, at: Place | None, path: str, message: str, value: str = "") -> None:
-        """Write down that something loads and does less than it says."""
+    def warn(self, code: str, at: Place | None, path: str, message: str, value: str = "") -> None:
+        """Write down that something loads and is surely wrong, or does less than it says."""
         if not self.muted:
-            self._ledger.remark(self._problem(at, path, message, value, WARNING))
+            self._ledger.remark(self._problem(code, at, path, message, value, WARNING))
 
-    def notice(self, at: Place | None, path: str, message: str, value: str = "") -> None:
+    def notice(self, code: str, at: Place | None, path: str, message: str, value: str = "") -> None:
         """Write down that something was left out, or is worth knowing."""
         if not self.muted:
-            self._ledger.remark(self._problem(at, path, message, value, NOTICE))
+            self._ledger.remark(self._problem(code, at, path, message, value, NOTICE))
 
     def _problem(
-        self, at: Place | None, path: str, message: str, value: str, severity: str
+        self, code: str, at: Place | None, path: str, message: str, value: str, severity: str
     ) -> Problem:
         return Problem(
+            code=code,
             file=self.file,
             line=at.line if at is not None else 0,
             column=at.column if at is not None else 0,

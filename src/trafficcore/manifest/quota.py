@@ -23,7 +23,7 @@ _ONE_BUCKET = "one bucket serves all values of the label"
 def _tell_old_label_key(record: Record, notes: Notes) -> None:
     if record.has("label_key"):
         message = "is deprecated: write limit_by_label_key"
-        notes.warn(record.key("label_key"), record.to("label_key"), message)
+        notes.warn("TC602", record.key("label_key"), record.to("label_key"), message)
 
 
 _RATE_LIMITER = Object(
@@ -99,7 +99,7 @@ _ALERTER = Object(
 def _tell_quota(record: Record, notes: Notes) -> None:
     for name in ("bucket_capacity", "fill_amount"):
         if record.get(name) == 0:
-            notes.warn(record.at(name), record.to(name), "0 lets no request through", "0")
+            notes.warn("TC401", record.at(name), record.to(name), "0 lets no request through", "0")
 
 
 _QUOTA_SCHEDULER = Object(

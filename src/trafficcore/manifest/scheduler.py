@@ -73,13 +73,13 @@ def _tell_workloads(record: Record, notes: Notes) -> None:
     for name, item in zip(names, workloads, strict=True):
         if name in twice and name in seen:
             message = f"the workload {short(name)} is there twice"
-            notes.error(item.at("name"), item.to("name"), message, name)
+            notes.error(item.at("name"), item.to("name"), message, name, code="TC006")
         seen.add(name)
     for item in workloads[:-1]:
         matcher = item.sub("label_matcher")
         if not item.has("label_matcher") or (matcher is not None and not matcher.values):
             message = "matches every request: later workloads are never reached"
-            notes.warn(item.node, item.path, message)
+            notes.warn("TC402", item.node, item.path, message)
 
 
 SCHEDULER = Object(

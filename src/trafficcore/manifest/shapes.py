@@ -51,7 +51,7 @@ class ListOf:
         if not isinstance(node, Sequence):
             return mismatch(node, path, "a list", notes)
         if len(node.items) < self.least:
-            notes.error(node, path, f"must hold at least {self.least} item")
+            notes.error(node, path, f"must hold at least {self.least} item", code="TC005")
         if self.most is not None and len(node.items) > self.most:
             notes.error(node, path, f"must hold at most {self.most} items, not {len(node.items)}")
             return FAULT
@@ -96,7 +96,7 @@ class MapOf:
             return mismatch(node, path, "a mapping", notes)
         tell_keys(node, path, notes)
         if len(node.entries) < self.least:
-            notes.error(node, path, "must not be empty")
+            notes.error(node, path, "must not be empty", code="TC005")
         pairs = []
         for key, value_node in node.entries:
             wanted = self.check(key.text) if self.check is not None else None
@@ -145,7 +145,7 @@ def at_least_one(record: Record, notes: Notes) -> None:
     if isinstance(node, Mapping) and not any(
         not (isinstance(value, Scalar) and value.is_null) for _, value in node.entries
     ):
-        notes.error(node, record.path, "must have at least one field")
+        notes.error(node, record.path, "must have at least one field", code="TC005")
 
 
 def at_most_one(*names: str) -> Rule:
@@ -155,7 +155,9 @@ def at_most_one(*names: str) -> Rule:
         given = _given(record, names)
         if len(given) > 1:
             said = " and ".join(given)
-            notes.error(record.key(given[1]), record.path, f"{said} exclude each other")
+            notes.error(
+                record.key(given[1]), record.path, f"{said} exclude each other", code="TC007"
+            )
 
     return rule
 
@@ -166,7 +168,9 @@ def exactly_one(*names: str) -> Rule:
 
     def rule(record: Record, notes: Notes) -> None:
         if all(record.lacks(name) for name in names):
-            notes.error(record.node, record.path, f"must have one of {', '.join(names)}")
+            notes.error(
+                record.node, record.path, f"must have one of {', '.join(names)}", code="TC005"
+            )
         most(record, notes)
 
     return rule

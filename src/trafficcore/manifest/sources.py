@@ -54,7 +54,7 @@ class Sources:
         file = "<text>" if self._texts == 1 else f"<text {self._texts}>"
         notes = Notes(file, self._ledger)
         if len(text) > self._limits.size:
-            notes.error(None, "", self._too_large())
+            notes.error(None, "", self._too_large(), code="TC001")
         else:
             yield text.removeprefix("\ufeff"), notes
 
@@ -63,7 +63,7 @@ class Sources:
             found = sorted(self._walk(name), key=lambda path: Path(path).parts)
             if not found:
                 message = "holds no manifest: no file of it ends in .yaml, .yml or .json"
-                Notes(name, self._ledger).warn(None, "", message)
+                Notes(name, self._ledger).warn("TC907", None, "", message)
             for path in found:
                 yield from self._file(path)
         else:
@@ -97,7 +97,7 @@ class Sources:
             return
         self._seen.add(real)
         if len(data) > self._limits.size:
-            notes.error(None, "", self._too_large())
+            notes.error(None, "", self._too_large(), code="TC001")
             return
         try:
             yield data.decode("utf-8-sig"), notes
@@ -107,7 +107,7 @@ class Sources:
             line = data.count(b"\n", 0, start)
             column = start - data.rfind(b"\n", 0, start)
             message = f"is not UTF-8: the byte 0x{data[start]:02x} begins no character"
-            notes.error(Spot(line + 1, column), "", message)
+            notes.error(Spot(line + 1, column), "", message, code="TC001")
 
     def _read(self, name: str) -> bytes:
         if not name:
@@ -129,4 +129,4 @@ def _is_text(source: str) -> bool:
 
 def _refuse(notes: Notes, error: Exception) -> None:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    notes.error(None, "", f"cannot be read: {reason[:1].lower()}{reason[1:]}")
+    notes.error(None, "", f"cannot be read: {reason[:1].lower()}{reason[1:]}", code="TC001")

@@ -111,7 +111,9 @@ class Text:
         if node.plain:
             kind = _kubernetes_kind(text)
             if kind:
-                notes.warn(node, path, f"Kubernetes would refuse a {kind} here; quote it", text)
+                notes.warn(
+                    "TC601", node, path, f"Kubernetes would refuse a {kind} here; quote it", text
+                )
         return text
 
     def _wanted(self, text: str) -> str | None:

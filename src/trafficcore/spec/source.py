@@ -9,8 +9,9 @@ __all__ = ["Source"]
 class Source:
     """The place of one rule in one manifest.
 
-    `path` leads to the rule inside its document (`spec.configs[0]`), `line` is 1-based and points
-    at it; `rule` is its own name (`configs[].name`) where the manifest gives one.
+    `path` leads to the rule inside its document (`spec.configs[0]`), `line` and `column` are
+    1-based and point at it (0: nobody knows); `rule` is its own name (`configs[].name`) where the
+    manifest gives one.
     """
 
     file: str
@@ -20,6 +21,7 @@ class Source:
     name: str
     path: str = "spec"
     rule: str = ""
+    column: int = 0
 
     def __str__(self) -> str:
         tail = f" {self.rule}" if self.rule else ""

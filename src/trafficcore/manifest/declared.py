@@ -1,0 +1,219 @@
+"""What documents beside the policies declare: hosts with their ports, routes with their matches.
+
+Read as far as it can be: a Service, a ServiceEntry, a VirtualService or a Knative Ingress with
+something odd in it declares less, and is never a fault; the mesh has its own checks for them.
+"""
+
+from ipaddress import ip_address
+
+import attrs
+
+from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
+from trafficcore.spec import Source, full_name
+
+__all__ = ["DECLARING", "Condition", "Declared", "Host", "Route", "VirtualService", "declare"]
+
+#: Kinds that declare something, with the group of those whose name alone does not say it.
+DECLARING = {
+    "Service": "",
+    "ServiceEntry": "networking.istio.io",
+    "VirtualService": "networking.istio.io",
+    "Ingress": "networking.internal.knative.dev",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Host:
+    """A host that something declares; no ports: any, `endpoints` None: nobody knows how many."""
+
+    name: str
+    ports: frozenset[int] = frozenset()
+    endpoints: int | None = None
+
+
+#: One test of a request: its part, which of these, how, and with what.
+Condition = tuple[str, str, str, str]
+
+
+@attrs.frozen(kw_only=True)
+class Route:
+    """One entry of `spec.http`; no `matches` takes every request, and so does an empty one."""
+
+    name: str
+    path: str
+    matches: tuple[tuple[str, frozenset[Condition]], ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What its routes are called: `<http name>.<match name>` where the match has a name."""
+        named = {f"{self.name}.{name}" if name else self.name for name, _ in self.matches}
+        return frozenset(named or {self.name}) - {""}
+
+
+@attrs.frozen(kw_only=True)
+class VirtualService:
+    """Hosts at gateways (`mesh`: the sidecars), and the routes that are tried in their order."""
+
+    source: Source
+    hosts: tuple[str, ...]
+    gateways: tuple[str, ...]
+    routes: tuple[Route, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Declared:
+    """All that the documents of one run declare."""
+
+    hosts: tuple[Host, ...] = ()
+    virtual_services: tuple[VirtualService, ...] = ()
+
+
+def declare(node: Mapping, source: Source) -> Declared:
+    """Read one document of a kind that declares."""
+    spec = _get(node, "spec")
+    if source.kind == "Service":
+        name = full_name(source.name, source.namespace)
+        return Declared(hosts=(Host(name=name, ports=_ports(spec, "port", "targetPort")),))
+    if source.kind == "ServiceEntry":
+        return _entry(spec, source)
+    if source.kind == "VirtualService":
+        return _virtual_service(spec, source)
+    return _ingress(spec, source)
+
+
+# -- nodes ---------------------------------------------------------------------------------------
+
+
+def _get(node: Node | None, name: str) -> Node | None:
+    if isinstance(node, Mapping):
+        for key, value in node.entries:
+            if key.text == name:
+                return value
+    return None
+
+
+def _items(node: Node | None) -> list[Node]:
+    return node.items if isinstance(node, Sequence) else []
+
+
+def _entries(node: Node | None) -> list[tuple[Scalar, Node]]:
+    return node.entries if isinstance(node, Mapping) else []
+
+
+def _text(node: Node | None) -> str:
+    return node.text if isinstance(node, Scalar) and not node.is_null else ""
+
+
+def _texts(node: Node | None) -> list[str]:
+    return [text for text in map(_text, _items(node)) if text]
+
+
+def _written(node: Node) -> str:
+    """Write a value that is not looked into, so that equal ones are equal."""
+    if isinstance(node, Scalar):
+        return repr(node.text)
+    if isinstance(node, Sequence):
+        return f"[{', '.join(map(_written, node.items))}]"
+    return f"{{{', '.join(f'{key.text!r}: {_written(value)}' for key, value in node.entries)}}}"
+
+
+# -- hosts ---------------------------------------------------------------------------------------
+
+
+def _ports(spec: Node | None, *names: str) -> frozenset[int]:
+    texts = (_text(_get(item, name)) for item in _items(_get(spec, "ports")) for name in names)
+    return frozenset(int(text) for text in texts if text.isdecimal() and len(text) <= 5)
+
+
+def _entry(spec: Node | None, source: Source) -> Declared:
+    addresses = [_text(_get(item, "address")) for item in _items(_get(spec, "endpoints"))]
+    known = bool(addresses) and all(map(_is_address, addresses))
+    return Declared(
+        hosts=tuple(
+            Host(
+                name=full_name(host, source.namespace),
+                ports=_ports(spec, "number", "targetPort"),
+                endpoints=len(addresses) if known else None,
+            )
+            for host in _texts(_get(spec, "hosts"))
+        )
+    )
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:  # a name stands for as many hosts as it resolves to
+        return False
+    return True
+
+
+def _ingress(spec: Node | None, source: Source) -> Declared:
+    """Read the hosts of a Knative Ingress, and the services of the revisions behind them."""
+    names: list[str] = []
+    for rule in _items(_get(spec, "rules")):
+        names += _texts(_get(rule, "hosts"))
+        for path in _items(_get(_get(rule, "http"), "paths")):
+            for split in _items(_get(path, "splits")):
+                revision = _text(_get(split, "serviceName"))
+                namespace = _text(_get(split, "serviceNamespace")) or source.namespace
+                if revision:
+                    names += [
+                        full_name(name, namespace) for name in (revision, f"{revision}-private")
+                    ]
+    hosts = (Host(name=full_name(name, source.namespace)) for name in dict.fromkeys(names))
+    return Declared(hosts=tuple(hosts))
+
+
+# -- routes --------------------------------------------------------------------------------------
+
+_TEXT_PARTS = ("uri", "scheme", "method", "authority")
+_MAP_PARTS = ("headers", "queryParams")
+_SAYS_NOTHING = frozenset(("name", "statPrefix", "ignoreUriCase"))
+_HOW = ("exact", "prefix", "regex")
+
+
+def _virtual_service(spec: Node | None, source: Source) -> Declared:
+    names = tuple(full_name(host, source.namespace) for host in _texts(_get(spec, "hosts")))
+    routes = tuple(
+        Route(
+            name=_text(_get(item, "name")),
+            path=f"{source.path}.http[{at}]",
+            matches=tuple(
+                (_text(_get(match, "name")), _conditions(match))
+                for match in _items(_get(item, "match"))
+            ),
+        )
+        for at, item in enumerate(_items(_get(spec, "http")))
+    )
+    service = VirtualService(
+        source=source,
+        hosts=names,
+        gateways=tuple(_texts(_get(spec, "gateways"))) or ("mesh",),
+        routes=routes,
+    )
+    return Declared(hosts=tuple(Host(name=name) for name in names), virtual_services=(service,))
+
+
+def _conditions(match: Node) -> frozenset[Condition]:
+    any_case = _text(_get(match, "ignoreUriCase")) == "true"
+    found: list[Condition] = []
+    for key, value in _entries(match):
+        part = key.text
+        if part in _TEXT_PARTS:
+            found.append(_test("uri, any case" if part == "uri" and any_case else part, "", value))
+        elif part in _MAP_PARTS:
+            found += [_test(part, name.text, test) for name, test in _entries(value)]
+        elif part not in _SAYS_NOTHING:
+            found.append((part, "", "is", _written(value)))
+    return frozenset(found)
+
+
+def _test(part: str, name: str, node: Node) -> Condition:
+    name = name.lower() if part == "headers" else name
+    for how in _HOW:
+        value = _get(node, how)
+        if value is not None:
+            text = _text(value)
+            return (part, name, how, text.lower() if part.endswith("any case") else text)
+    return (part, name, "present", "")
