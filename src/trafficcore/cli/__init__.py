@@ -5,6 +5,9 @@ import rich_click as click
 from trafficcore import __version__
 from trafficcore.cli.check import check
 from trafficcore.cli.demo import demo
+from trafficcore.cli.explain import explain
+from trafficcore.cli.simulate import simulate
+from trafficcore.cli.test import test
 
 __all__ = ["cli"]
 
@@ -15,5 +18,5 @@ def cli() -> None:
     """Run a mesh's traffic policies inside Python: rate limits, breakers, ejection, quotas."""
 
 
-for command in (check, demo):
+for command in (check, demo, explain, simulate, test):
     cli.add_command(command)

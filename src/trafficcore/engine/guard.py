@@ -15,9 +15,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
-__all__ = ["FREE", "after_fork", "guarded", "locked", "new_lock"]
+__all__ = ["FREE", "after_fork", "guarded", "living", "locked", "new_lock"]
 
 T = TypeVar("T", bound=type)
+Owner = TypeVar("Owner")
 
 #: Whether methods that keep the rule of `docs/explanation/exactness.md` are exact as they stand.
 FREE: Final[bool] = (
@@ -40,6 +41,11 @@ def new_lock() -> Any:
 def after_fork(owner: Any) -> None:
     """Have `owner.after_fork()` called in the child of each fork, for as long as it lives."""
     _after_fork.add(owner)
+
+
+def living(kind: type[Owner]) -> list[Owner]:
+    """Return the instances of a class, among those that asked for `after_fork`, that are alive."""
+    return [owner for owner in list(_after_fork) if isinstance(owner, kind)]
 
 
 def locked(cls: T) -> T:

@@ -21,9 +21,9 @@ from collections.abc import Callable
 from math import inf
 from typing import Any, Final, Protocol
 
-from trafficcore.engine.guard import after_fork, new_lock
+from trafficcore.engine.guard import after_fork, living, new_lock
 
-__all__ = ["Driver", "Queue", "driver_of"]
+__all__ = ["Driver", "Queue", "driver_of", "drivers_on"]
 
 log: Final = logging.getLogger("trafficcore.driver")
 log.addHandler(logging.NullHandler())
@@ -188,6 +188,15 @@ class Driver:
             give_back(self._clock())
             self.kick()
 
+    @property
+    def clock(self) -> Callable[[], float]:
+        """What tells the time here."""
+        return self._clock
+
+    def next_deadline(self) -> float:
+        """Return when `run` has something to do."""
+        return self._due()
+
     def _due(self) -> float:
         return -inf if self._untold or self._orphans else self._queue.next_deadline()
 
@@ -261,3 +270,8 @@ def driver_of(engine: Any, clock: Callable[[], float] = time.monotonic) -> Drive
             if driver is None:
                 driver = engine.driver = Driver(engine, clock)
     return driver
+
+
+def drivers_on(clock: Callable[[], float]) -> list[Driver]:
+    """Return every driver whose time is that of `clock`: who moves one by hand runs them."""
+    return [driver for driver in living(Driver) if driver.clock is clock]

@@ -1,0 +1,200 @@
+"""A scenario from a few words: what `trafficcore simulate policy.yaml --fail 1@10s..60s` means.
+
+The words become a scenario *file*, which is then read like any other: what is shown can be saved,
+edited and run again. Where nobody says who the process is, it is the one that the first policy
+about the host selects, so that the policies act.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from trafficcore.errors import ConfigError
+from trafficcore.manifest.units import NotThis, duration
+from trafficcore.spec import Direction, Policy, QuotaRule, Scope, full_name
+
+__all__ = ["Words", "scenario_of"]
+
+_FAIL: Final = re.compile(
+    r"(?P<who>[^@=]+)@(?P<from>[^=]+?)\.\.(?P<until>[^=]*)(?:=(?P<what>.+))?\Z"
+)
+_HEADER: Final = "http.request.header."
+#: Seconds a run goes on after the last failure is over.
+_AFTER: Final = 30
+
+
+@attrs.frozen(kw_only=True)
+class Words:
+    """What the command line says; None and () where it says nothing."""
+
+    host: str = ""
+    endpoints: int = 3
+    zones: int = 1
+    rate: float | None = None
+    clients: int | None = None
+    duration: str = ""
+    latency: str = "20ms"
+    capacity: int = 0
+    fail: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    path: str = "/"
+    outbound: bool | None = None
+    seed: int = 1
+    labels: tuple[tuple[str, str], ...] = ()
+    namespace: str = ""
+    gateway: bool = False
+    expect: tuple[str, ...] = ()
+
+
+def scenario_of(words: Words, policy: Policy, manifests: Sequence[str]) -> dict[str, Any]:
+    """Return a scenario as the plain data of its file; `ConfigError` for words it cannot read."""
+    failures = [_failure(text) for text in words.fail]
+    host = words.host or _host(policy)
+    scope = _scope(policy, host)
+    outbound = _outbound(words, policy)
+    zones = [f"region/zone-{number + 1}" for number in range(words.zones)]
+    process: dict[str, Any] = {"namespace": words.namespace or scope.get("namespace", "default")}
+    labels = dict(words.labels) or scope.get("labels", {})
+    process |= {"labels": labels} if labels else {}
+    process |= {"gateway": True} if words.gateway or scope.get("gateway") else {}
+    if outbound:
+        process["locality"] = zones[0]
+    name = full_name(host, process["namespace"])
+    service: dict[str, Any] = {"name": name, "latency": words.latency}
+    service |= {"capacity": words.capacity} if words.capacity else {}
+    service["endpoints"] = [
+        {"address": f"10.0.0.{number + 1}:80", "locality": zones[number % words.zones]}
+        for number in range(words.endpoints)
+    ]
+    service |= {"failures": failures} if failures else {}
+    spec: dict[str, Any] = {
+        "seed": words.seed,
+        "duration": words.duration or _duration(failures),
+        "manifests": list(manifests),
+        "process": process,
+        "services": [service],
+        "loads": list(_loads(words, policy, name, outbound)),
+    }
+    spec |= {"expect": list(words.expect)} if words.expect else {}
+    return {
+        "apiVersion": "trafficcore/v1",
+        "kind": "Scenario",
+        "metadata": {"name": "quick"},
+        "spec": spec,
+    }
+
+
+def _failure(text: str) -> dict[str, Any]:
+    """Read `1@10s..60s`, `1,2@10s..60s=500`, `zone-2@30s..=refused`, `all@5s..9s=1.5s`."""
+    found = _FAIL.match(text)
+    if found is None:
+        raise ConfigError(
+            f"--fail must be WHO@FROM..UNTIL[=WHAT], such as 1@10s..60s, zone-2@10s..60s=refused "
+            f"or all@5s..9s=1.5s, not {text!r}"
+        )
+    failure: dict[str, Any] = {}
+    who = found["who"]
+    if who.startswith("zone-"):
+        failure["zone"] = f"region/{who}"
+    elif who != "all":
+        failure["endpoints"] = [int(one) if one.isdigit() else one for one in who.split(",")]
+    for name in ("from", "until"):
+        if found[name]:
+            failure[name] = found[name]
+    what = found["what"] or ""
+    if what in ("refused", "hangs"):
+        failure[what] = True
+    elif what.isdigit():
+        failure["status"] = int(what)
+    elif what:
+        failure["latency"] = what
+    return failure
+
+
+def _duration(failures: Iterable[dict[str, Any]]) -> str:
+    last = 0.0
+    for failure in failures:
+        try:
+            last = max(last, float(duration(failure.get("until", failure.get("from", "0s")))))
+        except NotThis as what:
+            raise ConfigError(f"--fail must have times such as 10s, {what}") from what
+    return f"{last + _AFTER:g}s" if last else "60s"
+
+
+def _host(policy: Policy) -> str:
+    """Return the host that the first policy is about."""
+    for destination in policy.destinations:
+        if not destination.host.startswith("*"):
+            return destination.host
+    for scope in _scopes(policy):
+        if scope.vhost is not None and not scope.vhost.name.startswith("*"):
+            return scope.vhost.name
+        if scope.services:
+            return scope.services[0].name
+    for quota in policy.quotas:
+        for selector in quota.selectors:
+            if selector.service and selector.service != "*":
+                return selector.service
+    return "example.default.svc.cluster.local"
+
+
+def _scopes(policy: Policy) -> list[Scope]:
+    return [rule.scope for rule in policy.limits] + [rule.scope for rule in policy.breakers]
+
+
+def _scope(policy: Policy, host: str) -> dict[str, Any]:
+    """Return whom the first policy about the host selects."""
+    for scope in _scopes(policy):
+        names = [scope.vhost.name] if scope.vhost else [service.name for service in scope.services]
+        if not names or {"*", full_name(host, scope.namespace)} & {*names}:
+            labels, gateway = dict(scope.labels), scope.gateway
+            return {"labels": labels, "namespace": scope.namespace, "gateway": gateway}
+    for quota in policy.quotas:
+        labels, gateway = dict(quota.labels), bool(quota.gateway)
+        return {"labels": labels, "namespace": quota.namespace, "gateway": gateway}
+    for destination in policy.destinations:
+        return {"labels": dict(destination.labels), "namespace": destination.namespace}
+    return {}
+
+
+def _outbound(words: Words, policy: Policy) -> bool:
+    if words.outbound is not None:
+        return words.outbound
+    scopes = _scopes(policy)
+    if any(scope.direction is Direction.INBOUND for scope in scopes):
+        return False
+    return bool(scopes or policy.destinations) or any(map(_is_outbound, policy.quotas))
+
+
+def _is_outbound(quota: QuotaRule) -> bool:
+    return quota.direction is Direction.OUTBOUND or any(
+        selector.control_point == "egress" for selector in quota.selectors
+    )
+
+
+def _loads(words: Words, policy: Policy, host: str, outbound: bool) -> Iterable[dict[str, Any]]:
+    """Yield one load, or one for each workload that a header tells apart."""
+    classes = _classes(policy) if not words.headers else {}
+    for name, headers in (classes or {"calls": dict(words.headers)}).items():
+        load: dict[str, Any] = {"name": name, "url": f"http://{host}{words.path}"}
+        load |= {"direction": "outbound"} if outbound else {}
+        load |= {"headers": headers} if headers else {}
+        if words.clients is not None:
+            load["clients"] = words.clients
+        else:
+            load |= {"rate": 100 if words.rate is None else words.rate, "arrivals": "poisson"}
+        yield load
+
+
+def _classes(policy: Policy) -> dict[str, dict[str, str]]:
+    classes: dict[str, dict[str, str]] = {}
+    for quota in policy.quotas:
+        for workload in quota.workloads:
+            labels = workload.matcher.labels
+            if labels and all(label.startswith(_HEADER) for label, _ in labels):
+                classes.setdefault(
+                    workload.name, {label[len(_HEADER) :]: value for label, value in labels}
+                )
+    return classes

@@ -1,0 +1,99 @@
+"""All limits off: for the tests of an application that are about something else.
+
+Law    Engines let everything by (`off`), those that are there and those that `Engine.load` makes
+       meanwhile; limiters and schedulers grant whatever they are asked, breakers admit. All of it
+       as it was before, afterwards.
+Cost   Nothing outside: the classes themselves are changed for the time.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from trafficcore.engine import Engine
+from trafficcore.engine.guard import living, locked
+from trafficcore.live.breaker import CircuitBreaker
+from trafficcore.live.fair import QuotaScheduler
+from trafficcore.live.fair_grant import Grant
+from trafficcore.live.keyed_limiter import KeyedRateLimiter
+from trafficcore.live.limiter import RateLimiter
+
+__all__ = ["limits_off"]
+
+#: An era that no breaker has ever: results of it are dropped as late ones are.
+_NO_ERA = -1
+
+
+def _yes(*_: Any, **__: Any) -> bool:
+    return True
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    return None
+
+
+async def _nothing_async(*_: Any, **__: Any) -> None:
+    return None
+
+
+def _granted(self: QuotaScheduler, *_: Any, **__: Any) -> Grant:
+    return Grant(self, None, 0)
+
+
+async def _granted_async(self: QuotaScheduler, *_: Any, **__: Any) -> Grant:
+    return Grant(self, None, 0)
+
+
+def _era(self: CircuitBreaker) -> int:
+    return self.machine.live or _NO_ERA
+
+
+_OFF: dict[type, dict[str, Callable[..., Any]]] = {
+    RateLimiter: {
+        "try_acquire": _yes,
+        "acquire": _nothing,
+        "acquire_async": _nothing_async,
+        "_check": _nothing,
+    },
+    KeyedRateLimiter: {
+        "try_acquire": _yes,
+        "acquire": _nothing,
+        "acquire_async": _nothing_async,
+        "_check": _nothing,
+    },
+    QuotaScheduler: {
+        "try_acquire": _yes,
+        "acquire": _granted,
+        "acquire_async": _granted_async,
+    },
+    CircuitBreaker: {"try_acquire": _era},
+}
+
+
+@contextmanager
+def limits_off() -> Iterator[None]:
+    """Switch everything off that could refuse or delay, for as long as the block lasts.
+
+    A bound method that somebody took before (`take = limiter.try_acquire`) stays as it is, and so
+    does an engine made meanwhile with a `mode` of its own.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(patch.dict(os.environ, {"TRAFFICCORE_MODE": "off"}))
+        for engine in living(Engine):
+            stack.callback(setattr, engine, "mode", engine.mode)
+            engine.mode = "off"
+        for cls, members in _OFF.items():
+            for each in _with_subclasses(cls):
+                for name in members.keys() & vars(each).keys():
+                    stack.enter_context(patch.object(each, name, members[name]))
+        yield
+
+
+def _with_subclasses(cls: type) -> set[type]:
+    """Return a class, the locked one in its place where there is no GIL, and all below them."""
+    found: set[type] = {cls, locked(cls)}
+    for each in found:
+        found.update(*map(_with_subclasses, set(each.__subclasses__()) - found))
+    return found
