@@ -52,7 +52,7 @@ def picture(result: Result, file: Path) -> None:
         for panel, (axis,) in zip(panels, axes, strict=True):
             panel(result, axis)
             _mark(result, axis)
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.08 * axis.dataLim.ymax or 1)
         first, last = axes[0][0], axes[-1][0]
         first.set_title(result.scenario.name, loc="left", fontweight="bold", pad=28)
         _name_marks(result, first)
