@@ -1,7 +1,7 @@
 """`Facts`: what an engine may know of one request, whatever carried it here."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 from trafficcore.spec import Direction
 
@@ -17,10 +17,11 @@ class Facts:
     the application's router sees (percent-decoded, no query), `query` the raw text after `?`.
     `headers` has lower-case names, or is a callable that makes such a mapping when first needed:
     most rules never look. `labels` are the application's own. `address` is the peer's.
+
+    All are plain slots, without a fallback of any kind: that would make each look at one cost more.
     """
 
     __slots__ = (
-        "_make_headers",
         "address",
         "direction",
         "headers",
@@ -53,17 +54,7 @@ class Facts:
         self.scheme = scheme
         self.labels = labels
         self.address = address
-        if callable(headers):
-            self._make_headers = headers  # and `headers` stays unset until somebody looks
-        else:
-            self.headers: Mapping[str, str] = headers
-
-    def __getattr__(self, name: str) -> Mapping[str, str]:
-        """Make the headers when they are first looked at; from then on they are a plain slot."""
-        if name != "headers":
-            raise AttributeError(name)
-        headers = self.headers = self._make_headers()
-        return headers
+        self.headers: Mapping[str, str] = _Later(headers) if callable(headers) else headers
 
     @property
     def target(self) -> str:
@@ -80,3 +71,31 @@ class Facts:
                 ":scheme": self.scheme,
             }.get(name)
         return self.headers.get(name)
+
+
+class _Later(Mapping[str, str]):
+    """Headers that are made when somebody first looks at them."""
+
+    __slots__ = ("_made", "_make")
+
+    def __init__(self, make: Callable[[], Mapping[str, str]]) -> None:
+        self._make = make
+        self._made: Mapping[str, str] | None = None
+
+    def _all(self) -> Mapping[str, str]:
+        made = self._made
+        if made is None:
+            made = self._made = self._make()
+        return made
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._all().get(name, default)
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())

@@ -44,8 +44,7 @@ def admit_off(engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: floa
         cluster.sweep(now)
     endpoint = None if cluster is None else cluster.everyone.pick()
     side.admitted += 1
-    side.in_flight += 1
-    return engine.permit(_NO_PLAN, side, 0, endpoint, (), now)
+    return engine.permit().begin(_NO_PLAN, side, 0, endpoint, (), now)
 
 
 def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: float) -> Permit:
@@ -65,8 +64,7 @@ def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: fl
     flows = tuple(_flows(plan, facts, now, noted))
     endpoint = _endpoint(plan, now, noted)
     side.admitted += 1
-    side.in_flight += 1
-    permit = engine.permit(plan, side, era, endpoint, flows, now)
+    permit = engine.permit().begin(plan, side, era, endpoint, flows, now)
     for reason, rule in noted:
         summary = rule.note_refusal(now, reason, enforced=False)
         if summary is not None:

@@ -23,17 +23,22 @@ _GATEWAY = frozenset({502, 503, 504})
 class Side:
     """Plain counters of one direction, alive as long as the engine."""
 
-    __slots__ = ("admitted", "direction", "in_flight", "lock", "queued", "refused", "unmatched")
+    __slots__ = ("admitted", "direction", "ended", "lock", "queued", "refused", "unmatched")
 
     def __init__(self, direction: str, lock: Any) -> None:
         self.direction = direction
         #: Only for where there is no GIL: then engine and permits count under it.
         self.lock = lock
-        self.in_flight = 0
         self.admitted = 0
+        self.ended = 0
         self.refused = 0
         self.queued = 0
         self.unmatched = 0
+
+    @property
+    def in_flight(self) -> int:
+        """How many have been admitted and have not ended."""
+        return self.admitted - self.ended
 
     def snapshot(self) -> dict[str, int]:
         """Return the counters as plain data."""
@@ -114,7 +119,6 @@ class Plan:
 
     def give_back(self, permit: Permit, side: Side, now: float) -> None:
         """Undo an admission in full: the call was never made."""
-        side.in_flight -= 1
         side.admitted -= 1
         if self.cluster is not None and permit.endpoint is not None:
             self.cluster.give_back(permit.endpoint)

@@ -52,8 +52,7 @@ def enter(engine: "Engine", ticket: Queued, now: float) -> Permit | Rejection:
             return engine.refuse.nowhere(plan, side, flows, now, era)
         endpoint.active += 1
     side.admitted += 1
-    side.in_flight += 1
-    return engine.permit(plan, side, era, endpoint, flows, now)
+    return engine.permit().begin(plan, side, era, endpoint, flows, now)
 
 
 def poll(

@@ -172,13 +172,14 @@ class QuotaStage:
         if spellings is not None and facts.labels is None:  # the usual case, flat
             headers = facts.headers
             name, other = spellings
-            if name in headers:
-                values = headers[name]
-                if other in headers:
+            values = headers.get(name)
+            also = headers.get(other)
+            if also is not None:
+                if values is None:
+                    values = also
+                else:
                     self.note_ambiguous()
                     values = None
-            elif other in headers:
-                values = headers[other]
         elif len(self._getters) == 1:
             values = self._getters[0][1](facts)
         else:

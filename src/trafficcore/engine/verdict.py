@@ -5,7 +5,7 @@ call; every later attempt does nothing.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from trafficcore.outcome import Outcome, Reason, classify
 from trafficcore.spec import Source
@@ -85,14 +85,21 @@ class Permit:
     )
     ATOMIC: ClassVar[tuple[str, ...]] = ("settle", "give_back")
 
+    _plan: "Plan | None"
+    _side: "Side"
+    _judged: Outcome | None
     #: Unset but in shadow mode: what would have refused the call.
     _shadow: "tuple[Reason, Source]"
+    era: Any
+    endpoint: "Endpoint | None"
+    flows: "tuple[Class, ...]"
+    admitted_at: float
     #: When the response began, None before, or where slow is measured to the last byte.
     started_at: float | None
     #: The response's status, 0 before there is one.
     status: int
 
-    def __init__(
+    def begin(
         self,
         plan: "Plan",
         side: "Side",
@@ -100,8 +107,12 @@ class Permit:
         endpoint: "Endpoint | None",
         flows: "tuple[Class, ...]",
         now: float,
-    ) -> None:
-        self._plan: Plan | None = plan
+    ) -> Self:
+        """Fill in a permit that has just been made; `Engine.admit` writes this out.
+
+        There is no `__init__`: making an object and filling it in costs less without one.
+        """
+        self._plan = plan
         self._side = side
         self.era = era
         self.endpoint = endpoint
@@ -109,7 +120,8 @@ class Permit:
         self.admitted_at = now
         self.started_at = None
         self.status = 0
-        self._judged: Outcome | None = None
+        self._judged = None
+        return self
 
     @property
     def reason(self) -> Reason | None:
@@ -169,7 +181,7 @@ class Permit:
                 status = status or self.status
             if self._judged is not None:
                 outcome = self._judged
-        self._side.in_flight -= 1
+        self._side.ended += 1
         breaker = plan.breaker
         if breaker is not None:
             started = self.started_at
