@@ -35,7 +35,7 @@ from trafficcore.spec import (
     Source,
 )
 
-__all__ = ["Build", "compile_policy"]
+__all__ = ["Build", "compile_policy", "selectors_of", "virtual_hosts"]
 
 _POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 
@@ -61,6 +61,13 @@ def compile_policy(policy: Policy, build: Build, previous: Table | None = None) 
     return compiler.table()
 
 
+def virtual_hosts(policy: Policy, identity: Identity) -> frozenset[str]:
+    """Return every virtual host by name: the most specific that fits a Host takes it."""
+    scopes = [rule.scope for rule in policy.limits] + [rule.scope for rule in policy.breakers]
+    named = {scope.vhost.name for scope in scopes if scope.vhost is not None} - {"*"}
+    return frozenset(named | {name for name, _, _ in identity.hosts})
+
+
 class _Compiler:
     """One compilation: gathers rules, stages and entries in the order of the policies."""
 
@@ -74,9 +81,7 @@ class _Compiler:
         self._breaks: list[BreakStage] = []
         self._quotas: list[QuotaStage] = []
         self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
-        scopes = [rule.scope for rule in policy.limits] + [rule.scope for rule in policy.breakers]
-        named = {scope.vhost.name for scope in scopes if scope.vhost is not None} - {"*"}
-        self._known = frozenset(named | {name for name, _, _ in build.identity.hosts})
+        self._known = virtual_hosts(policy, build.identity)
 
     def table(self) -> Table:
         for limit in self._policy.limits:
@@ -161,7 +166,7 @@ class _Compiler:
         self._entries[scope.direction].append(BreakEntry(self._identity, scope, self._known, stage))
 
     def _add_quota(self, spec: QuotaRule) -> None:
-        sides = {side: _selectors(spec, side) for side in Direction}
+        sides = {side: selectors_of(spec, side) for side in Direction}
         own = [s.control_point for s in spec.selectors if s.control_point not in _POINTS]
         why_not = self._identity.selects(spec.namespace, spec.labels)
         if spec.gateway is not None and spec.gateway is not self._identity.gateway:
@@ -192,7 +197,7 @@ def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _selectors(spec: QuotaRule, side: Direction) -> list[QuotaSelector]:
+def selectors_of(spec: QuotaRule, side: Direction) -> list[QuotaSelector]:
     """Return the selectors that look at one direction; `apply_to_traffic` overrules them."""
     return [
         selector

@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from trafficcore.manifest.load import check
+from trafficcore.manifest.load import Report, check
 from trafficcore.manifest.problems import ERROR, Problem
 
-__all__ = ["main_check"]
+__all__ = ["main_check", "say", "tell"]
 
 
 def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str], object]) -> int:
@@ -16,16 +16,24 @@ def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str],
     `write` is `print` or `click.echo`. Warnings and notices begin with their name and change
     nothing about the answer.
     """
-    report = check([Path(path) for path in paths])
+    return tell(check([Path(path) for path in paths]), write)
+
+
+def tell(report: Report, write: Callable[[str], object]) -> int:
+    """Do as `main_check` with a set that was read already."""
     for problem in report.problems:
-        line = _line(problem)
-        try:
-            write(line)
-        except UnicodeEncodeError:  # a terminal, or a pipe, that knows ASCII alone
-            write(line.encode("ascii", "backslashreplace").decode("ascii"))
+        say(_line(problem), write)
     return 0 if report else 1
 
 
+def say(line: str, write: Callable[[str], object]) -> None:
+    """Write a line, whatever a manifest put into it and wherever it goes."""
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    try:
+        write(line)
+    except UnicodeEncodeError:  # a terminal, or a pipe, that knows ASCII alone
+        write(line.encode("ascii", "backslashreplace").decode("ascii"))
+
+
 def _line(problem: Problem) -> str:
-    mark = "" if problem.severity == ERROR else f"{problem.severity}: "
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in f"{mark}{problem}")
+    return f"{problem}" if problem.severity == ERROR else f"{problem.severity}: {problem}"

@@ -1,0 +1,100 @@
+"""Why a rule has nothing to do with a request: the first condition that is not met."""
+
+from collections.abc import Iterator
+
+import attrs
+
+from trafficcore.engine import Facts, Identity
+from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.compile import selectors_of
+from trafficcore.engine.identity import host_matches, strip_port
+from trafficcore.engine.match import compile_header
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.schedule import label_test
+from trafficcore.explain.rules import Spec
+from trafficcore.explain.scope import header_words, label_words
+from trafficcore.spec import Destination, Direction, HeaderMatch, Op, QuotaRule, Scope
+
+__all__ = ["Seen"]
+
+
+@attrs.frozen(kw_only=True)
+class Seen:
+    """One request as this process sees it; `known` are all virtual hosts by name."""
+
+    facts: Facts
+    identity: Identity
+    known: frozenset[str]
+    cluster: Cluster | None
+
+    @property
+    def host(self) -> str:
+        """The request's host, bare."""
+        return strip_port(self.facts.host)
+
+    def why_idle(self, spec: Spec, rule: Rule) -> str:
+        """Return why a rule does not act on the request."""
+        if isinstance(spec, Destination):
+            return self._destination(spec, rule)
+        if rule.why_not:
+            return f"not here: {rule.why_not}"
+        if isinstance(spec, QuotaRule):
+            return self._quota(spec, rule)
+        return self._scope(spec.scope, rule)
+
+    def _side(self, rule: Rule) -> str:
+        comes = "comes in" if self.facts.direction is Direction.INBOUND else "goes out"
+        return f"it is about {rule.about}; this request {comes}"
+
+    def _elsewhere(self, about: str) -> str:
+        return f"it is about {about}; this request is for {self.host}"
+
+    def _scope(self, scope: Scope, rule: Rule) -> str:
+        if scope.direction is not self.facts.direction:
+            return self._side(rule)
+        if not self.identity.covers(scope, self.host, self.known):
+            if self.identity.covers(scope, self.host, ()):
+                return f"a virtual host that fits {self.host} more closely has its requests"
+            return self._elsewhere(rule.about)
+        headers = () if scope.vhost is None else scope.vhost.headers
+        return next(self._unmet(headers), "")
+
+    def _unmet(self, headers: tuple[HeaderMatch, ...]) -> Iterator[str]:
+        for header in headers:
+            if compile_header(header)(self.facts):
+                continue
+            value = self.facts.header(header.name)
+            if value is None and header.op is not Op.PRESENT:
+                yield f"header {header.name} is missing; wanted: {header_words(header)}"
+            else:
+                shown = "" if value is None else f" (it is {value!r})"
+                yield f"{header_words(header, met=False)}{shown}"
+
+    def _quota(self, spec: QuotaRule, rule: Rule) -> str:
+        selectors = selectors_of(spec, self.facts.direction)
+        if not selectors:
+            return self._side(rule)
+        fitting = [
+            selector
+            for selector in selectors
+            if selector.service in ("", "*") or self.identity.takes(selector.service, 0, self.host)
+        ]
+        if not fitting:
+            return self._elsewhere(rule.about)
+        unmet = [
+            label_words(selector.matcher)
+            for selector in fitting
+            if not label_test(selector.matcher, lambda: None)(self.facts)
+        ]
+        return f"its labels do not fit; wanted: {' or '.join(unmet)}"
+
+    def _destination(self, spec: Destination, rule: Rule) -> str:
+        if self.facts.direction is Direction.INBOUND:
+            return self._side(rule)
+        if not any(host_matches(spec.host, name) for name in self.identity.names(self.host)):
+            return self._elsewhere(f"calls to {spec.host}")
+        excluded = self.identity.selects(spec.namespace, spec.labels) if spec.labels else ""
+        deciding = None if self.cluster is None else self.cluster.rule
+        if excluded or deciding is None:
+            return f"not here: {excluded or rule.why_not}"
+        return f"another rule decides for {self.host}: {deciding.source}"

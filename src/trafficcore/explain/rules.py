@@ -1,0 +1,98 @@
+"""All rules of a policy with what they mean, and where each applies, as the engine has it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
+
+from trafficcore.engine import Identity
+from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.rule import Rule
+from trafficcore.engine.table import Table
+from trafficcore.explain.breaking import breaker_meanings
+from trafficcore.explain.destination import destination_meanings
+from trafficcore.explain.limit import limit_meanings
+from trafficcore.explain.meaning import Meaning
+from trafficcore.explain.quota import quota_meanings
+from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule, Source
+
+__all__ = ["Hosts", "RuleMeaning", "Spec", "compiled", "explain", "meaning_of", "specs"]
+
+Spec = RateLimitRule | BreakRule | QuotaRule | Destination
+
+_MEANINGS: dict[type, Callable[..., tuple[Meaning, ...]]] = {
+    RateLimitRule: limit_meanings,
+    BreakRule: breaker_meanings,
+    QuotaRule: quota_meanings,
+}
+
+
+@attrs.frozen(kw_only=True)
+class Hosts:
+    """How many hosts services have: by name (with a port or without), else all so many."""
+
+    each: int | None = None
+    by_name: Mapping[str, int] = attrs.field(factory=dict)
+
+    def of(self, host: str) -> int | None:
+        """Return how many a service has, None where nobody said."""
+        return self.by_name.get(host, self.each)
+
+    def endpoints(self, services: Sequence[str], locality: str) -> dict[str, list[tuple[str, str]]]:
+        """Make endpoints up, in one locality: one of a service where nobody said how many."""
+        wanted = {name: self.of(name) for name in services} | dict(self.by_name)
+        return {
+            name: [
+                (f"{name}#{index}", locality)
+                for index in range(1, (1 if how_many is None else how_many) + 1)
+            ]
+            for name, how_many in wanted.items()
+        }
+
+
+@attrs.frozen(kw_only=True)
+class RuleMeaning:
+    """One rule: what it is, what it means, and where it applies in this process or why not."""
+
+    spec: Spec
+    meanings: tuple[Meaning, ...]
+    about: str
+    why_not: str
+
+    @property
+    def source(self) -> Source:
+        """Where it was written."""
+        return self.spec.source
+
+
+def specs(policy: Policy) -> Iterator[Spec]:
+    """Yield the rules in the engine's order: limits, breakers, quotas, destinations."""
+    yield from policy.limits
+    yield from policy.breakers
+    yield from policy.quotas
+    yield from policy.destinations
+
+
+def compiled(
+    policy: Policy, identity: Identity, endpoints: Mapping[str, Any]
+) -> tuple[Table, list[tuple[Spec, Rule]]]:
+    """Compile as an engine does, and return each rule beside what came of it."""
+    build = Build(identity=identity, endpoints=endpoints, tell=lambda _: None, max_waiting=0)
+    table = compile_policy(policy, build)
+    return table, list(zip(specs(policy), table.rules, strict=True))
+
+
+def explain(policy: Policy, identity: Identity, hosts: Hosts) -> list[RuleMeaning]:
+    """Return every rule of a policy with its meaning, also where it is not for this process."""
+    services = [one.host for one in policy.destinations if not one.host.startswith("*")]
+    _, pairs = compiled(policy, identity, hosts.endpoints(services, identity.locality))
+    return [meaning_of(spec, rule, hosts) for spec, rule in pairs]
+
+
+def meaning_of(spec: Spec, rule: Rule, hosts: Hosts) -> RuleMeaning:
+    """Return one rule with its meaning."""
+    if isinstance(spec, Destination):
+        meanings = destination_meanings(spec, hosts.of(spec.host))
+    else:
+        meanings = _MEANINGS[type(spec)](spec)
+    return RuleMeaning(spec=spec, meanings=meanings, about=rule.about, why_not=rule.why_not)
