@@ -5,9 +5,9 @@ from typing import Any
 import attrs
 
 from trafficcore.manifest.documents import KINDS
-from trafficcore.manifest.fields import Effect, Field
+from trafficcore.manifest.fields import Effect, Field, Object
 
-__all__ = ["FieldRow", "field_table"]
+__all__ = ["FieldRow", "field_table", "table_of"]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,11 +30,12 @@ class FieldRow:
 
 def field_table() -> list[FieldRow]:
     """Return every field of every kind's `spec`, in the order of the tables."""
-    return [
-        _row(kind.name, path, field, outer)
-        for kind in KINDS.values()
-        for path, field, outer in kind.spec.rows("spec")
-    ]
+    return [row for kind in KINDS.values() for row in table_of(kind.name, kind.spec)]
+
+
+def table_of(kind: str, spec: Object) -> list[FieldRow]:
+    """Return every field of one kind's `spec`."""
+    return [_row(kind, path, field, outer) for path, field, outer in spec.rows("spec")]
 
 
 def _row(kind: str, path: str, field: Field, outer: Field | None) -> FieldRow:

@@ -93,7 +93,9 @@ def limits_off() -> Iterator[None]:
 
 def _with_subclasses(cls: type) -> set[type]:
     """Return a class, the locked one in its place where there is no GIL, and all below them."""
-    found: set[type] = {cls, locked(cls)}
-    for each in found:
-        found.update(*map(_with_subclasses, set(each.__subclasses__()) - found))
+    found = {cls, locked(cls)}
+    for each in {cls, locked(cls)}:
+        below: list[type] = each.__subclasses__()
+        for other in set(below) - found:
+            found |= _with_subclasses(other)
     return found
