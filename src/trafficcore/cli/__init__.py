@@ -6,6 +6,7 @@ from trafficcore import __version__
 from trafficcore.cli.check import check
 from trafficcore.cli.demo import demo
 from trafficcore.cli.explain import explain
+from trafficcore.cli.schema import schema
 from trafficcore.cli.simulate import simulate
 from trafficcore.cli.test import test
 
@@ -18,5 +19,5 @@ def cli() -> None:
     """Run a mesh's traffic policies inside Python: rate limits, breakers, ejection, quotas."""
 
 
-for command in (check, demo, explain, simulate, test):
+for command in (check, demo, explain, schema, simulate, test):
     cli.add_command(command)

@@ -38,14 +38,13 @@ def _triggers(rule: BreakRule) -> Iterator[Meaning]:
         ("error share", rule.error_percent, "5xx"),
         ("gateway error share", rule.gateway_error_percent, "502, 503 or 504"),
     )
-    floor = max(1, rule.min_requests)
+    floor = count(max(1, rule.min_requests), "request")
     for key, percent, what in shares:
         if percent:
             yield Meaning(
                 key,
-                f"{percent} % {what} of at least {count(floor, 'request')}",
-                f"A share of {percent} % of answers {what} {within} trips it,"
-                f" once {count(floor, 'request')} or more ended there.",
+                f"{percent} % {what} of at least {floor}",
+                f"{percent} % of answers {what} {within} trip it, of at least {floor}.",
             )
 
 

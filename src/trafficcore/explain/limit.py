@@ -1,6 +1,6 @@
 """What a local rate limit means: a burst, a rate, a refusal, and whom another limit is for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from trafficcore.core.limit import bucket
 from trafficcore.engine.rule import Rule
@@ -23,10 +23,11 @@ def pace(limit: Limit) -> str:
 
 def limit_meanings(rule: RateLimitRule) -> tuple[Meaning, ...]:
     """Return what one entry of `spec.configs` means."""
-    found = [*scope_meanings(rule.scope), *_limit(rule.limit, rule.source)]
+    base = tuple(_limit(rule.limit, rule.source))
+    found = [*scope_meanings(rule.scope), *base]
     names = [match_words(override.match) for override in rule.overrides]
     for name, override in zip(names, rule.overrides, strict=True):
-        own = _limit(override.limit, rule.source)
+        own = _beside(base, _limit(override.limit, rule.source))
         found += under(f"override [{name}]", own, f"Instead, where {name}")
     if len(names) > 1:
         found.append(
@@ -39,8 +40,16 @@ def limit_meanings(rule: RateLimitRule) -> tuple[Meaning, ...]:
     return tuple(found)
 
 
+def _beside(base: Iterable[Meaning], own: Iterable[Meaning]) -> Iterator[Meaning]:
+    """Yield the facts of an override; what is as in the rule's own limit needs no words again."""
+    known = {one.key: one.value for one in base}
+    for one in own:
+        silent = one.key == "rate" or known.get(one.key) == one.value
+        yield one if one.key == "burst" or not silent else Meaning(one.key, one.value)
+
+
 def _limit(limit: Limit, source: Source) -> Iterator[Meaning]:
-    yield Meaning("burst", str(limit.quota), f"{pace(limit)}.")
+    yield Meaning("burst", str(limit.quota), f"{pace(limit).capitalize()}.")
     filling = ""
     if limit.quota:
         tokens = count(limit.quota, "token")

@@ -9,7 +9,7 @@ from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.refusal import answered
-from trafficcore.explain.scope import label_words, process
+from trafficcore.explain.scope import label_words, process, requests
 from trafficcore.explain.words import count, exact, listed, number, rate, share, span
 from trafficcore.outcome import Reason
 from trafficcore.spec import LabelMatcher, QuotaRule, QuotaSelector, Workload, WorkloadParameters
@@ -44,13 +44,12 @@ def patience(parameters: WorkloadParameters) -> str:
 
 
 def _requests(rule: QuotaRule) -> Meaning:
-    value = "; or ".join(sorted(_selector(selector, rule) for selector in rule.selectors))
-    return Meaning("requests", value, f"It looks at requests: {value}.")
+    return requests(_selector(selector, rule) for selector in rule.selectors)
 
 
 def _selector(selector: QuotaSelector, rule: QuotaRule) -> str:
     points = {"ingress": "inbound", "egress": "outbound"}
-    side = points.get(selector.control_point, f"at the control point {selector.control_point}")
+    side = points.get(selector.control_point, f"{selector.control_point}'s")
     if rule.direction is not None:
         side = rule.direction.value
     where = "" if selector.matcher == LabelMatcher() else f" where {label_words(selector.matcher)}"
@@ -162,5 +161,6 @@ def _refusal(rule: QuotaRule) -> Meaning:
     queue = QuotaQueue(TokenBucket(rule.capacity, rule.fill_amount, rule.interval))
     stage = QuotaStage(Rule(rule.source, ""), queue, (), rule.default, rule.denied_status)
     value, text = answered(stage.reject(0, Reason.QUEUE_TIMEOUT))
-    said = f"Who waits too long is answered {text}."
+    full = Reason.QUEUE_FULL.value
+    said = f"Who waits too long is answered {text}; who finds the queue full, with {full!r}."
     return Meaning("refusal", value, said)

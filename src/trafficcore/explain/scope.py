@@ -25,6 +25,7 @@ __all__ = [
     "match_words",
     "process",
     "query_words",
+    "requests",
     "scope_meanings",
 ]
 
@@ -59,8 +60,19 @@ def scope_meanings(scope: Scope) -> tuple[Meaning, Meaning]:
         if scope.vhost.route:
             conditions.insert(0, f"route is {scope.vhost.route}")
         value += f" where {listed(conditions)}" if conditions else ""
-    about = Meaning("requests", value, f"It looks at requests {value}.")
-    return process(scope.namespace, scope.labels, scope.gateway), about
+    return process(scope.namespace, scope.labels, scope.gateway), requests([value])
+
+
+def requests(values: Iterable[str]) -> Meaning:
+    """Say which requests a rule looks at; each value is a direction, and whom they are for."""
+    found = sorted(values)
+    parts = []
+    for value in found:
+        side, _, rest = value.partition(" ")
+        every, _, more = rest.partition(" ")
+        rest = f"any service {more}".rstrip() if every in ("", "*") else rest
+        parts.append(f"{side} requests to {rest}")
+    return Meaning("requests", "; or ".join(found), f"It looks at {'; or '.join(parts)}.")
 
 
 def header_words(rule: HeaderMatch, *, met: bool = True) -> str:
@@ -72,7 +84,7 @@ def header_words(rule: HeaderMatch, *, met: bool = True) -> str:
 def query_words(rule: QueryMatch, *, met: bool = True) -> str:
     """Say what a query parameter must be."""
     text = _compared(f"query parameter {rule.name}", rule.op, rule.value, met)
-    return f"{text}, in any case" if rule.ignore_case else text
+    return f"{text} (in any case)" if rule.ignore_case else text
 
 
 def address_words(rule: AddressMatch, *, met: bool = True) -> str:

@@ -38,6 +38,7 @@ class _FillInterval:
         )
     )
     _time = Duration(least=Fraction(50, 1000))
+    forms = (_time, _message)
     bounds = _time.bounds
 
     def read(self, node: Node, path: str, notes: Notes) -> Any:
@@ -94,7 +95,7 @@ _LIMIT = Object(
         ),
         Field("custom_response_body", Text(least=1), default="local_rate_limited"),
         Field("response_headers_to_add", HEADERS_TO_ADD),
-        Field("response_header_to_add", HEADERS_TO_ADD),
+        Field("response_header_to_add", HEADERS_TO_ADD, instead="response_headers_to_add"),
     ),
     rules=(_tell_limit, _tell_headers, _tell_old_name),
 )

@@ -50,7 +50,7 @@ _PERCENT = Int(least=0, most=100)
 _OUTLIER_DETECTION = Object(
     (
         Field("consecutive5xxErrors", UINT32, default=5),
-        Field("consecutiveErrors", INT32),
+        Field("consecutiveErrors", INT32, instead="consecutive5xxErrors"),
         Field("consecutiveGatewayErrors", UINT32, default=0),
         Field("splitExternalLocalOriginErrors", BOOL, default=False),
         Field("consecutiveLocalOriginFailures", UINT32, default=5),

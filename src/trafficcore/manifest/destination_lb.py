@@ -75,7 +75,7 @@ _CONSISTENT_HASH = Object(
         Field("httpQueryParameterName", TEXT),
         Field("ringHash", Object((Field("minimumRingSize", _UINT64),))),
         Field("maglev", Object((Field("tableSize", _UINT64),), rules=(_tell_maglev,))),
-        Field("minimumRingSize", _UINT64),
+        Field("minimumRingSize", _UINT64, instead="ringHash.minimumRingSize"),
     ),
     rules=(at_most_one(*_HASHED), at_most_one("ringHash", "maglev"), _tell_hash),
 )
@@ -110,8 +110,8 @@ def _tell_simple(record: Record, notes: Notes) -> None:
         notes.warn("TC901", record.at("simple"), record.to("simple"), message, name)
 
 
-def _later(name: str, kind: Object | Duration, note: str = "") -> Field:
-    return Field(name, kind, effect=Effect.WARNED, part=_PART, note=note)
+def _later(name: str, kind: Object | Duration, note: str = "", instead: str = "") -> Field:
+    return Field(name, kind, effect=Effect.WARNED, part=_PART, note=note, instead=instead)
 
 
 LOAD_BALANCER = Object(
@@ -134,7 +134,7 @@ LOAD_BALANCER = Object(
         _later("zoneAwareLbSetting", ZONE_AWARE),
         _later("backendUtilization", _BACKEND_UTILIZATION, _TURNS),
         _later("warmup", _WARMUP),
-        _later("warmupDurationSecs", _MILLI),
+        _later("warmupDurationSecs", _MILLI, instead="warmup.duration"),
     ),
     rules=(
         at_most_one("simple", "consistentHash", "backendUtilization"),

@@ -19,6 +19,7 @@ class _MilliOrOff:
 
     name = "duration"
     bounds = "from 1ms, whole milliseconds; 0s = off"
+    forms = (Duration(milli=True),)
 
     def read(self, node: Node, path: str, notes: Notes) -> object:
         before = notes.errors

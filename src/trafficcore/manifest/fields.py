@@ -42,6 +42,7 @@ class Field:
 
     `default` is what an absent field means; writing it out needs no warning. `part` is the part
     of the work that brings a warned field to life (0: none will). `quiet`: a notice is enough.
+    `instead` is what to write in the place of an old name; its rule tells those who still do.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     part: int = attrs.field(default=1, kw_only=True)
     note: str = attrs.field(default="", kw_only=True)
     quiet: bool = attrs.field(default=False, kw_only=True)
+    instead: str = attrs.field(default="", kw_only=True)
 
     @property
     def code(self) -> str:

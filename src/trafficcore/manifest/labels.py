@@ -62,7 +62,7 @@ LABEL_MATCHER = Object(
     (
         Field("match_labels", STRINGS),
         Field("match_list", ListOf(_REQUIREMENT)),
-        Field("match_expressions", ListOf(_REQUIREMENT)),
+        Field("match_expressions", ListOf(_REQUIREMENT), instead="match_list"),
         Field("expression", _EXPRESSION),
     ),
     rules=(_tell_old_name,),

@@ -32,7 +32,7 @@ _RATE_LIMITER = Object(
         Field("continuous_fill", BOOL, default=True),
         Field("delay_initial_fill", BOOL, default=False),
         later("limit_by_label_key", note=_ONE_BUCKET, default=""),
-        later("label_key", note=_ONE_BUCKET, default=""),
+        later("label_key", note=_ONE_BUCKET, default="", instead="limit_by_label_key"),
         later("max_idle_time", Duration(), default=7200),
         Field(
             "lazy_sync",

@@ -28,6 +28,7 @@ class _Status:
     name = "status"
     bounds = "200 to 599, or a name such as TooManyRequests"
     _number = Int(least=200, most=599, quoted=True)
+    forms = (_number, Text(choices=tuple(_STATUS_NAMES)))
 
     def read(self, node: Node, path: str, notes: Notes) -> int | Fault:
         if isinstance(node, Scalar) and not node.text[:1].isdigit():

@@ -7,8 +7,8 @@ from trafficcore.errors import ConfigError
 from trafficcore.manifest.fields import Field, Object
 from trafficcore.manifest.nodes import Node, Scalar, Sequence
 from trafficcore.manifest.problems import Notes
-from trafficcore.manifest.shapes import exactly_one
-from trafficcore.manifest.types import FAULT, TEXT, Duration, Fault, Number, mismatch
+from trafficcore.manifest.shapes import ListOf, exactly_one
+from trafficcore.manifest.types import FAULT, TEXT, Duration, Fault, Number, Text, mismatch
 from trafficcore.sim.expect import parse
 from trafficcore.sim.spec import Distribution
 
@@ -24,6 +24,7 @@ class _Pair:
 
     name = "[duration, duration]"
     bounds = "the second not below the first"
+    forms = (ListOf(TIME, least=2, most=2),)
 
     def read(self, node: Node, path: str, notes: Notes) -> Any:
         """Read one; see `Type`."""
@@ -62,6 +63,7 @@ class Draw:
         ),
         rules=(exactly_one("constant", "uniform", "exponential", "lognormal"),),
     )
+    forms = (TIME, _shape)
 
     def read(self, node: Node, path: str, notes: Notes) -> Distribution | Fault:
         """Read one; see `Type`."""
@@ -91,6 +93,7 @@ class Share:
     bounds = "0 to 1, or a percentage"
     _part = Number(least=0, most=1)
     _percent = Number(least=0, most=100)
+    forms = (_part, Text(name="percentage"))
 
     def read(self, node: Node, path: str, notes: Notes) -> float | Fault:
         """Read one; see `Type`."""
@@ -110,6 +113,7 @@ class Sentence:
 
     name = "expectation"
     bounds = ""
+    forms = (TEXT,)
 
     def read(self, node: Node, path: str, notes: Notes) -> str | Fault:
         """Read one; see `Type`."""
@@ -129,6 +133,7 @@ class Numbers:
 
     name = "list of text"
     bounds = "numbers from 1, or addresses"
+    forms = (TEXT, ListOf(TEXT))
 
     def read(self, node: Node, path: str, notes: Notes) -> tuple[str, ...] | Fault:
         """Read one; see `Type`."""
