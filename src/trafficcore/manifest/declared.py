@@ -26,6 +26,7 @@ DECLARING = {
 class Host:
     """A host that something declares; no ports: any, `endpoints` None: nobody knows how many."""
 
+    kind: str
     name: str
     ports: frozenset[int] = frozenset()
     endpoints: int | None = None
@@ -73,7 +74,8 @@ def declare(node: Mapping, source: Source) -> Declared:
     spec = _get(node, "spec")
     if source.kind == "Service":
         name = full_name(source.name, source.namespace)
-        return Declared(hosts=(Host(name=name, ports=_ports(spec, "port", "targetPort")),))
+        ports = _ports(spec, "port", "targetPort")
+        return Declared(hosts=(Host(kind=source.kind, name=name, ports=ports),))
     if source.kind == "ServiceEntry":
         return _entry(spec, source)
     if source.kind == "VirtualService":
@@ -131,6 +133,7 @@ def _entry(spec: Node | None, source: Source) -> Declared:
     return Declared(
         hosts=tuple(
             Host(
+                kind=source.kind,
                 name=full_name(host, source.namespace),
                 ports=_ports(spec, "number", "targetPort"),
                 endpoints=len(addresses) if known else None,
@@ -161,8 +164,8 @@ def _ingress(spec: Node | None, source: Source) -> Declared:
                     names += [
                         full_name(name, namespace) for name in (revision, f"{revision}-private")
                     ]
-    hosts = (Host(name=full_name(name, source.namespace)) for name in dict.fromkeys(names))
-    return Declared(hosts=tuple(hosts))
+    full = dict.fromkeys(full_name(name, source.namespace) for name in names)
+    return Declared(hosts=tuple(Host(kind=source.kind, name=name) for name in full))
 
 
 # -- routes --------------------------------------------------------------------------------------
@@ -192,7 +195,8 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
         gateways=tuple(_texts(_get(spec, "gateways"))) or ("mesh",),
         routes=routes,
     )
-    return Declared(hosts=tuple(Host(name=name) for name in names), virtual_services=(service,))
+    hosts = tuple(Host(kind=source.kind, name=name) for name in names)
+    return Declared(hosts=hosts, virtual_services=(service,))
 
 
 def _conditions(match: Node) -> frozenset[Condition]:
