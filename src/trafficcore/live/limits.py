@@ -1,0 +1,203 @@
+"""`Limit`: one rate limit as an application's author writes it, and `Bound`: the same at work.
+
+Law     A request that several limits are about needs a token of each, and pays none of them if one
+        refuses. A limit whose key is None is not about the request. In shadow a limit counts what
+        it would have refused and refuses nothing.
+State   A bucket, or one for each key in bounded memory; three counts.
+Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from math import ceil, floor, inf
+from typing import Any, Final
+
+import attrs
+
+from trafficcore.core.limit import KeyedGcra, bucket
+from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.errors import ConfigError
+from trafficcore.live.rates import read_rate
+
+__all__ = ["Bound", "Limit", "Pattern", "bind", "patterns"]
+
+#: A name goes into a header as a string: printable ASCII.
+_NAME: Final = re.compile(r"[ -~]+\Z")
+_METHODS: Final = re.compile(r"[A-Z]+(?:\|[A-Z]+)*\Z")
+_HOLE: Final = re.compile(r"\{[^/{}]*\}")
+
+
+@attrs.frozen
+class Limit:
+    """At most `rate` ("100/min", or a number a second), and up to `capacity` of them at once.
+
+    `by` keeps it by key (`header("x-api-key")`, `client_address()`, a function of `Facts`; None:
+    one bucket for all), at most `max_keys` of them; keys for which `known` holds always have a
+    bucket of their own. `on` says which requests it is about: `"/v1/*"`, `"POST /orders"`,
+    `"/users/{id}"`, several of them, or a function of `Facts`; `exempt` leaves some out. `cost` is
+    a number or a function of `Facts`. A refusal is answered `status`, `body` and `headers`.
+    `shadow` counts and refuses nothing. Raises `ConfigError` for what cannot be.
+    """
+
+    rate: float | str
+    capacity: float | None = attrs.field(default=None)
+    by: Any = attrs.field(default=None, kw_only=True)
+    on: Any = attrs.field(default="*", kw_only=True)
+    exempt: Callable[[Any], bool] | None = attrs.field(default=None, kw_only=True)
+    cost: float | Callable[[Any], float] = attrs.field(default=1, kw_only=True)
+    name: str = attrs.field(default="", kw_only=True)
+    max_keys: int = attrs.field(default=100_000, kw_only=True)
+    status: int = attrs.field(default=429, kw_only=True)
+    body: str = attrs.field(default="local_rate_limited", kw_only=True)
+    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), kw_only=True)
+    shadow: bool = attrs.field(default=False, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        _, capacity = read_rate(self.rate, self.capacity)
+        if self.name and not _NAME.match(self.name):
+            raise ConfigError(f"a limit's name must be printable ASCII, not {self.name!r}")
+        if not 400 <= self.status <= 599:
+            raise ConfigError(f"a refusal's status must be from 400 to 599, not {self.status!r}")
+        if not callable(self.cost) and not 0 < self.cost <= capacity and capacity:
+            raise ConfigError(f"cost must be above 0 and at most {capacity}, not {self.cost!r}")
+        patterns(self.on)
+
+
+@attrs.frozen
+class Pattern:
+    """Methods (none: all) and a path: `*` at the end is everything below, elsewhere one segment."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+
+    def holds(self, method: str, path: str) -> bool:
+        """Whether a request is meant."""
+        return (not self.methods or method in self.methods) and self.path.match(path) is not None
+
+
+def patterns(on: Any) -> tuple[Pattern, ...]:
+    """Read `on`: a text or several; () for a function, which is asked each time."""
+    if callable(on):
+        return ()
+    texts = (on,) if isinstance(on, str) else tuple(on)
+    if not texts:
+        raise ConfigError("on must name a path, such as '/v1/*'")
+    return tuple(_pattern(text) for text in texts)
+
+
+def _pattern(text: Any) -> Pattern:
+    methods, _, path = text.strip().rpartition(" ") if isinstance(text, str) else ("", "", "")
+    methods = methods.strip()
+    if not (path == "*" or path.startswith("/")) or (methods and not _METHODS.match(methods)):
+        raise ConfigError(f"on must be a path such as '/v1/*' or 'GET /v1/*', not {text!r}")
+    below = path == "*" or path.endswith("/*")
+    stem = _HOLE.sub("*", path[:-1] if below else path)
+    expression = re.escape(stem).replace(r"\*", "[^/]*") + (".*" if below else "")
+    compiled = re.compile(expression + r"\Z", re.DOTALL)
+    return Pattern(frozenset(methods.split("|")) if methods else frozenset(), compiled)
+
+
+class _One:
+    """A bucket for all, with a key that says nothing."""
+
+    __slots__ = ("_bucket",)
+
+    def __init__(self, made: Any) -> None:
+        self._bucket = made
+
+    def try_acquire(self, _key: str, now: float, cost: float = 1) -> bool:
+        answer: bool = self._bucket.try_acquire(now, cost)
+        return answer
+
+    def refund(self, _key: str, cost: float, now: float) -> None:
+        self._bucket.refund(cost, now)
+
+    def tokens_at(self, _key: str, now: float) -> float:
+        level: float = self._bucket.tokens_at(now)
+        return level
+
+    def earliest(self, _key: str, now: float, cost: float = 1) -> float:
+        due: float = self._bucket.earliest(now, cost)
+        return due
+
+    def snapshot(self, now: float) -> dict[str, float]:
+        state: dict[str, float] = self._bucket.snapshot(now)
+        return state
+
+
+class Bound:
+    """A limit at work: its buckets, by key ("" where there is one for all), and its counts."""
+
+    __slots__ = (
+        "capacity",
+        "earliest",
+        "limit",
+        "machine",
+        "name",
+        "policy",
+        "rate",
+        "refund",
+        "refused",
+        "shadow",
+        "shadowed",
+        "tokens_at",
+        "try_acquire",
+        "window",
+    )
+
+    def __init__(self, limit: Limit, name: str) -> None:
+        self.limit = limit
+        self.name = name
+        self.shadow = limit.shadow
+        self.refused = 0
+        self.shadowed = 0
+        self.rate, self.capacity = read_rate(limit.rate, limit.capacity)
+        self.machine: Any = self._make()
+        self.try_acquire = self.machine.try_acquire
+        self.refund = self.machine.refund
+        self.earliest = self.machine.earliest
+        self.tokens_at = self.machine.tokens_at
+        #: Seconds in which an empty bucket fills, whole; None: never.
+        self.window = ceil(self.capacity / self.rate) if self.rate else None
+
+    def _make(self) -> Any:
+        lock = new_lock()
+        if self.limit.by is None:
+            return _One(bucket(self.capacity, self.rate, lock=lock, build=guarded))
+        keyed = guarded(KeyedGcra)
+        return keyed(self.capacity, self.rate, max_keys=self.limit.max_keys, lock=lock)
+
+    def whole_tokens(self, key: str, now: float) -> int:
+        """Return how many whole tokens a key has."""
+        tokens: float = self.tokens_at(key, now)
+        return floor(tokens + 1e-9)
+
+    def next_token(self, key: str, now: float) -> int | None:
+        """Return whole seconds until there is one more whole token; None: full, or never."""
+        tokens = self.whole_tokens(key, now)
+        if tokens >= self.capacity or not self.rate:
+            return None
+        due = self.earliest(key, now, tokens + 1) if tokens + 1 <= self.capacity else inf
+        return ceil(due - now - 1e-6) if due < inf else None
+
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """Return counts and settings as plain data."""
+        counts = {"refused": self.refused, "shadowed": self.shadowed, "shadow": self.shadow}
+        return {"name": self.name, **counts, **self.machine.snapshot(now)}
+
+
+def bind(limits: Iterable[Limit]) -> tuple[Bound, ...]:
+    """Put limits to work; two of one name are a `ConfigError`."""
+    bound = []
+    seen: set[str] = set()
+    for number, limit in enumerate(limits, 1):
+        if not isinstance(limit, Limit):
+            raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')
+        name = limit.name or (str(limit.rate) if isinstance(limit.rate, str) else f"limit-{number}")
+        if name in seen:
+            if limit.name:
+                raise ConfigError(f"two limits have the name {name!r}")
+            name = f"{name}-{number}"
+        seen.add(name)
+        bound.append(Bound(limit, name))
+    return tuple(bound)

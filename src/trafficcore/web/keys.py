@@ -1,0 +1,254 @@
+"""What a limit is kept by: a header, the client's address, a cookie, a function of the request.
+
+A key is read from an ASGI scope or a WSGI environ directly, so that a limit by one header costs
+one look at it. None means that the limit is not about the request; a plain function gets `Facts`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+import attrs
+
+from trafficcore.engine import Facts
+from trafficcore.errors import ConfigError
+from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
+from trafficcore.web.facts import asgi_facts, wsgi_facts
+
+__all__ = [
+    "By",
+    "Key",
+    "client_address",
+    "cookie",
+    "first_of",
+    "header",
+    "path_parameter",
+    "query",
+    "reader",
+]
+
+Read = Callable[[Mapping[str, Any]], str | None]
+
+
+class Key(Protocol):
+    """How one key is read from the two kinds of requests."""
+
+    def asgi(self) -> Read:
+        """Return what reads it from a scope."""
+        ...
+
+    def wsgi(self) -> Read:
+        """Return what reads it from an environ."""
+        ...
+
+
+#: `by=` of a limit: a key, or a function of `Facts` that returns one.
+By = Key | Callable[[Facts], str | None]
+
+
+def reader(by: By, *, wsgi: bool = False) -> Read:
+    """Return what reads a key; a plain function of `Facts` is one as well."""
+    read = getattr(by, "wsgi" if wsgi else "asgi", None)
+    if read is not None:
+        return read()  # type: ignore[no-any-return]
+    if not callable(by):
+        raise ConfigError(f"by must be a key such as header('x-api-key') or a function, not {by!r}")
+    function: Callable[[Facts], str | None] = by
+    facts_of: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else asgi_facts
+    return lambda request: function(facts_of(request, None))
+
+
+@attrs.frozen
+class _Header:
+    """A header's value; a request without it is not met."""
+
+    name: str
+
+    def asgi(self) -> Read:
+        name = self.name.encode("latin-1")
+
+        def read(scope: Mapping[str, Any]) -> str | None:
+            for key, value in scope["headers"]:
+                if key == name:
+                    return value.decode("latin-1")  # type: ignore[no-any-return]
+            return None
+
+        return read
+
+    def wsgi(self) -> Read:
+        name = "HTTP_" + self.name.upper().replace("-", "_")
+        return lambda environ: environ.get(name)
+
+
+def header(name: str) -> Key:
+    """Keep a limit by the value of a header, such as an API key."""
+    return _Header(name.lower())
+
+
+def _lines(scope: Mapping[str, Any], name: bytes) -> list[str]:
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+@attrs.frozen
+class _Client:
+    """The client's address; see `trafficcore.web.address`."""
+
+    trusted: tuple[Network, ...]
+    header: str
+
+    def asgi(self) -> Read:
+        name = self.header.encode("latin-1")
+        trusted = self.trusted
+
+        def plain(scope: Mapping[str, Any]) -> str:
+            client = scope.get("client")
+            return key_of(client[0] if client else "")
+
+        def behind(scope: Mapping[str, Any]) -> str:
+            client = scope.get("client")
+            peer = client[0] if client else ""
+            return key_of(client_of(peer, lambda: _lines(scope, name), trusted, self.header))
+
+        return behind if trusted else plain
+
+    def wsgi(self) -> Read:
+        name = "HTTP_" + self.header.upper().replace("-", "_")
+        trusted = self.trusted
+
+        def plain(environ: Mapping[str, Any]) -> str:
+            return key_of(environ.get("REMOTE_ADDR", ""))
+
+        def behind(environ: Mapping[str, Any]) -> str:
+            peer = environ.get("REMOTE_ADDR", "")
+            lines = (environ.get(name, ""),)
+            return key_of(client_of(peer, lambda: lines, trusted, self.header))
+
+        return behind if trusted else plain
+
+
+def client_address(trusted_proxies: Iterable[str] = (), *, header: str = "x-forwarded-for") -> Key:
+    """Keep a limit by the client's address, an IPv6 one by its /64.
+
+    Behind proxies name them (`["10.0.0.0/8"]`): only they are believed, and only in `header`, the
+    one that they write (`x-forwarded-for` or `forwarded`).
+    """
+    if header.lower() not in HEADERS:
+        raise ConfigError(f"header must be one of {', '.join(HEADERS)}, not {header!r}")
+    return _Client(networks(trusted_proxies), header.lower())
+
+
+@attrs.frozen
+class _Cookie:
+    """A cookie's value."""
+
+    name: str
+
+    def _of(self, text: str | None) -> str | None:
+        if not text or self.name not in text:
+            return None
+        try:
+            found = SimpleCookie(text).get(self.name)
+        except CookieError:
+            return None
+        return found.value if found is not None else None
+
+    def asgi(self) -> Read:
+        read = _Header("cookie").asgi()
+        return lambda scope: self._of(read(scope))
+
+    def wsgi(self) -> Read:
+        return lambda environ: self._of(environ.get("HTTP_COOKIE"))
+
+
+def cookie(name: str) -> Key:
+    """Keep a limit by the value of a cookie."""
+    return _Cookie(name)
+
+
+@attrs.frozen
+class _Query:
+    """A query parameter's first value."""
+
+    name: str
+
+    def _of(self, text: str) -> str | None:
+        if self.name not in text and "%" not in text:
+            return None
+        values = parse_qs(text, keep_blank_values=True, max_num_fields=None).get(self.name)
+        return values[0] if values else None
+
+    def asgi(self) -> Read:
+        return lambda scope: self._of(scope.get("query_string", b"").decode("latin-1"))
+
+    def wsgi(self) -> Read:
+        return lambda environ: self._of(environ.get("QUERY_STRING", ""))
+
+
+def query(name: str) -> Key:
+    """Keep a limit by a query parameter."""
+    return _Query(name)
+
+
+@attrs.frozen
+class _PathParameter:
+    """What the router read from the path; there once the request has been routed."""
+
+    name: str
+
+    def asgi(self) -> Read:
+        def read(scope: Mapping[str, Any]) -> str | None:
+            value = scope.get("path_params", {}).get(self.name)
+            return None if value is None else str(value)
+
+        return read
+
+    def wsgi(self) -> Read:
+        def read(environ: Mapping[str, Any]) -> str | None:
+            routing = environ.get("wsgiorg.routing_args")
+            value = routing[1].get(self.name) if routing else None
+            return None if value is None else str(value)
+
+        return read
+
+
+def path_parameter(name: str) -> Key:
+    """Keep a limit by a parameter of the route's path.
+
+    For limits on a route: in front of the whole application no route is known yet, and there the
+    limit meets no request.
+    """
+    return _PathParameter(name)
+
+
+@attrs.frozen
+class _First:
+    """The first of several keys that is there, told apart by which it was."""
+
+    keys: tuple[By, ...]
+
+    def _read(self, *, wsgi: bool) -> Read:
+        readers = [(str(at), reader(key, wsgi=wsgi)) for at, key in enumerate(self.keys)]
+
+        def read(request: Mapping[str, Any]) -> str | None:
+            for at, get in readers:
+                value = get(request)
+                if value is not None:
+                    return f"{at}:{value}"
+            return None
+
+        return read
+
+    def asgi(self) -> Read:
+        return self._read(wsgi=False)
+
+    def wsgi(self) -> Read:
+        return self._read(wsgi=True)
+
+
+def first_of(*keys: By) -> Key:
+    """Keep a limit by the first of these keys that a request has: an API key, else an address.
+
+    A value of one kind never meets the bucket of another.
+    """
+    return _First(keys)

@@ -1,0 +1,164 @@
+"""Limits in front of an application: which requests, which keys, all or nothing, and the answer."""
+
+import json
+
+import pytest
+
+from trafficcore.engine import Rejection
+from trafficcore.errors import ConfigError
+from trafficcore.limits import Limit, header
+from trafficcore.web.limits import LimitGate
+
+
+def scope(path="/", method="GET", **headers):
+    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "headers": pairs,
+        "client": ("9.9.9.9", 1),
+    }
+
+
+def ask(gate, now=0, path="/", method="GET", **headers):
+    answer = gate.admit(scope(path, method, **headers), method, path, now)
+    return answer if isinstance(answer, Rejection) else len(answer)
+
+
+def test_a_limit_admits_its_burst_and_then_refuses_with_the_wait():
+    gate = LimitGate([Limit("2/min")])
+    assert [ask(gate), ask(gate)] == [1, 1]
+    refusal = ask(gate)
+    assert (refusal.status, refusal.body) == (429, "local_rate_limited")
+    assert ("x-envoy-ratelimited", "true") in refusal.headers
+    assert refusal.retry_after == pytest.approx(30, abs=1e-3)
+    assert ask(gate, 30.001) == 1
+
+
+@pytest.mark.parametrize(
+    ("on", "met", "not_met"),
+    [
+        ("*", ["GET /", "POST /a/b"], []),
+        ("/v1/*", ["GET /v1/x", "PUT /v1/x/y", "GET /v1/"], ["GET /v1", "GET /v2/x", "GET /av1/x"]),
+        ("POST /orders", ["POST /orders"], ["GET /orders", "POST /orders/", "POST /ordersx"]),
+        ("GET|HEAD /a", ["GET /a", "HEAD /a"], ["POST /a"]),
+        ("/users/{id}", ["GET /users/7"], ["GET /users/7/x", "GET /users"]),
+        ("/users/*/posts", ["GET /users/7/posts"], ["GET /users/7/8/posts"]),
+        (["/a", "POST /b"], ["GET /a", "POST /b"], ["GET /b"]),
+        ("/a.b", ["GET /a.b"], ["GET /axb", "GET /a.b\n"]),
+        (lambda facts: facts.path == "/f", ["GET /f"], ["GET /g"]),
+    ],
+)
+def test_on_says_which_requests(on, met, not_met):
+    gate = LimitGate([Limit("1/day", capacity=100, on=on)])
+    for text in met * 2:
+        method, path = text.split(" ", 1)
+        assert ask(gate, path=path, method=method) == 1, text
+    for text in not_met * 2:
+        method, path = text.split(" ", 1)
+        assert ask(gate, path=path, method=method) == 0, text
+
+
+def test_keys_have_buckets_of_their_own_and_none_is_not_met():
+    gate = LimitGate([Limit("1/min", by=header("x-api-key"))])
+    assert ask(gate, x_api_key="a") == 1
+    assert isinstance(ask(gate, x_api_key="a"), Rejection)
+    assert ask(gate, x_api_key="b") == 1
+    assert [ask(gate) for _ in range(5)] == [0] * 5
+
+
+def test_several_limits_are_one_verdict_all_or_nothing():
+    gate = LimitGate([Limit("10/min", name="wide"), Limit("1/min", name="narrow", on="/x")])
+    assert ask(gate, path="/x") == 2
+    assert isinstance(ask(gate, path="/x"), Rejection)
+    assert gate["wide"].whole_tokens("", 0) == 9
+    assert [ask(gate) for _ in range(9)] == [1] * 9
+    refusal = ask(gate)
+    assert isinstance(refusal, Rejection)
+    assert gate["wide"].refused == 1
+    assert gate["narrow"].refused == 1
+
+
+def test_costs_by_number_and_by_request():
+    gate = LimitGate([Limit("10/min", cost=lambda facts: float(facts.headers["x-cost"]), name="a")])
+    assert ask(gate, x_cost="7") == 1
+    assert isinstance(ask(gate, x_cost="4"), Rejection)
+    assert ask(gate, x_cost="3") == 1
+    assert isinstance(ask(gate, x_cost="11"), Rejection)
+
+
+def test_what_was_paid_can_be_given_back():
+    gate = LimitGate([Limit("3/min", cost=2, name="a")])
+    met = gate.admit(scope(), "GET", "/", 0)
+    gate.give_back(met, 0)
+    assert gate["a"].whole_tokens("", 0) == 3
+
+
+def test_exempt_requests_are_not_met():
+    gate = LimitGate([Limit("1/day", exempt=lambda facts: facts.path == "/health")])
+    assert [ask(gate, path="/health") for _ in range(3)] == [0] * 3
+    assert ask(gate) == 1
+
+
+def test_shadow_counts_and_refuses_nothing_and_can_be_switched():
+    gate = LimitGate([Limit("1/day", shadow=True, name="a")])
+    assert [ask(gate), ask(gate), ask(gate)] == [1, 0, 0]
+    assert gate.snapshot(0)[0]["shadowed"] == 2
+    gate["a"].shadow = False
+    assert isinstance(ask(gate), Rejection)
+
+
+def test_the_answer_is_as_the_limit_words_it():
+    limit = Limit("1/day", status=503, body="later", headers=(("x-why", "quota"),), name="a")
+    gate = LimitGate([limit])
+    ask(gate)
+    refusal = ask(gate)
+    assert (refusal.status, refusal.body) == (503, "later")
+    assert ("x-why", "quota") in refusal.headers
+
+
+def test_a_problem_document_by_choice():
+    gate = LimitGate([Limit("1/day", name="daily")], problem=True)
+    ask(gate)
+    refusal = ask(gate)
+    assert ("content-type", "application/problem+json") in refusal.headers
+    body = json.loads(refusal.body)
+    assert body["type"].endswith("#quota-exceeded")
+    assert (body["status"], body["violated-policies"]) == (429, ["daily"])
+
+
+def test_the_memo_of_paths_is_bounded():
+    gate = LimitGate([Limit("1/s", capacity=10_000)])
+    for number in range(5000):
+        ask(gate, path=f"/{number}")
+    assert len(gate._memo) <= 1024
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Limit("fast"), "rate must be a number or a text"),
+        (lambda: Limit("1/s", on="v1"), "on must be a path such as"),
+        (lambda: Limit("1/s", on=[]), "on must name a path"),
+        (lambda: Limit("1/s", on="get /v1"), "on must be a path such as"),
+        (lambda: Limit("1/s", status=200), "a refusal's status must be from 400 to 599, not 200"),
+        (lambda: Limit("1/s", cost=2), "cost must be above 0 and at most 1, not 2"),
+        (lambda: Limit("1/s", cost=float("nan")), "cost must be above 0"),
+        (lambda: Limit("1/s", name="é"), "printable ASCII"),
+        (lambda: LimitGate(["1/s"]), "limits must be Limit"),
+        (
+            lambda: LimitGate([Limit("1/s", name="a"), Limit("2/s", name="a")]),
+            "two limits have the name 'a'",
+        ),
+        (lambda: LimitGate([Limit("1/s", by="key")]), "by must be a key"),
+        (
+            lambda: LimitGate([Limit("1/s")], headers="all"),
+            "headers must be one of none, ietf, envoy",
+        ),
+        (lambda: LimitGate([Limit("1/s", name="a")])["b"], "no limit is named 'b': there is a"),
+    ],
+)
+def test_what_cannot_be_is_told_at_construction(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
