@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import pytest
 
 from support.policies import (
@@ -24,8 +25,10 @@ from trafficcore.spec import (
     Limit,
     LimitOverride,
     Op,
+    OutlierDetection,
     QuotaSelector,
     RequestMatch,
+    TrafficPolicy,
 )
 
 UNSAID = Hosts()
@@ -247,3 +250,10 @@ def test_another_destination_rule_decides() -> None:
     assert [reason for _, reason in found.idle] == [
         "another rule decides for a.example.com: DestinationRule default/x (p.yaml:1)"
     ]
+
+
+def test_a_port_of_its_own_is_asked_for_by_name() -> None:
+    own = TrafficPolicy(outlier=OutlierDetection(consecutive_5xx=0))
+    rule = attrs.evolve(destination(), ports=((9090, own),))
+    found = explained(calling(), rule, hosts=Hosts(by_name={"web:9090": 2}))
+    assert found.steps[0].texts[0].startswith(f"Goes to one of 2 endpoints of {NAME}")

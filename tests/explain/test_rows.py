@@ -9,7 +9,6 @@ from trafficcore.explain import Hosts, Row, explain, rows, sums
 from trafficcore.explain.show import plain_table
 from trafficcore.spec import Destination, Limit, LimitOverride, RequestMatch, TrafficPolicy
 
-
 UNSAID = Hosts()
 
 
@@ -77,6 +76,8 @@ def test_rows_of_rules_that_do_nothing() -> None:
         (Hosts(each=9), "0 of 9 hosts"),
         (Hosts(each=25), "2 of 25 hosts"),
         (Hosts(each=25, by_name={NAME: 10}), "1 of 10 hosts"),
+        (Hosts(each=25, by_name={"web": 30}), "3 of 30 hosts"),
+        (Hosts(by_name={"web": 30}, namespace="shop"), "10 %, the first of 10 hosts"),
         (Hosts(), "10 %, the first of 10 hosts"),
     ],
 )

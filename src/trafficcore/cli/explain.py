@@ -103,6 +103,8 @@ def explain(
     `--table`, a row a rule; with `--against`, what changed in meaning. Exits with 1 where a
     manifest has a fault.
     """
+    import attrs
+
     from trafficcore import explain as meanings
     from trafficcore.engine import Identity
     from trafficcore.explain import data, show
@@ -111,6 +113,7 @@ def explain(
         raise click.UsageError("--request, --table and --against exclude each other")
     policy = _read(paths)
     identity = Identity(**process(**who))
+    hosts = attrs.evolve(hosts, namespace=identity.namespace)
     if request is not None:
         facts = _facts(request, header, dict(request_label), address, outbound=outbound)
         found = meanings.explain_request(policy, identity, hosts, facts)
@@ -137,12 +140,13 @@ def explain(
 
 def _read(paths: Iterable[Path]) -> "Policy":
     """Read manifests, or print their faults as `check` does and exit."""
+    from trafficcore.judge import write_report
     from trafficcore.manifest import check
-    from trafficcore.manifest.check import tell
 
     report = check(list(paths))
     if report.policy is None:
-        sys.exit(tell(report, click.echo))
+        _print("text", write_report(report), {})
+        sys.exit(1)
     return report.policy
 
 

@@ -1,6 +1,6 @@
 """All rules of a policy with what they mean, and where each applies, as the engine has it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -14,7 +14,15 @@ from trafficcore.explain.destination import destination_meanings
 from trafficcore.explain.limit import limit_meanings
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.quota import quota_meanings
-from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule, Source
+from trafficcore.spec import (
+    BreakRule,
+    Destination,
+    Policy,
+    QuotaRule,
+    RateLimitRule,
+    Source,
+    full_name,
+)
 
 __all__ = ["Hosts", "RuleMeaning", "Spec", "compiled", "explain", "meaning_of", "specs"]
 
@@ -29,18 +37,29 @@ _MEANINGS: dict[type, Callable[..., tuple[Meaning, ...]]] = {
 
 @attrs.frozen(kw_only=True)
 class Hosts:
-    """How many hosts services have: by name (with a port or without), else all so many."""
+    """How many hosts services have: by name (short or full, with a port or without), else `each`.
+
+    A short name is a service of `namespace`.
+    """
 
     each: int | None = None
     by_name: Mapping[str, int] = attrs.field(factory=dict)
+    namespace: str = "default"
+
+    def _known(self) -> dict[str, int]:
+        known = {}
+        for name, how_many in self.by_name.items():
+            host, mark, port = name.partition(":")
+            known[f"{full_name(host, self.namespace)}{mark}{port}"] = how_many
+        return known
 
     def of(self, host: str) -> int | None:
-        """Return how many a service has, None where nobody said."""
-        return self.by_name.get(host, self.each)
+        """Return how many a service has by its full name, None where nobody said."""
+        return self._known().get(host, self.each)
 
-    def endpoints(self, services: Sequence[str], locality: str) -> dict[str, list[tuple[str, str]]]:
+    def endpoints(self, services: Iterable[str], locality: str) -> dict[str, list[tuple[str, str]]]:
         """Make endpoints up, in one locality: one of a service where nobody said how many."""
-        wanted = {name: self.of(name) for name in services} | dict(self.by_name)
+        wanted = {name: self.of(name) for name in services} | self._known()
         return {
             name: [
                 (f"{name}#{index}", locality)

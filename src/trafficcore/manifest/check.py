@@ -4,10 +4,10 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from trafficcore.manifest.load import Report, check
+from trafficcore.manifest.load import check
 from trafficcore.manifest.problems import ERROR, Problem
 
-__all__ = ["main_check", "say", "tell"]
+__all__ = ["main_check", "say"]
 
 
 def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str], object]) -> int:
@@ -16,11 +16,7 @@ def main_check(paths: "Iterable[str | os.PathLike[str]]", write: Callable[[str],
     `write` is `print` or `click.echo`. Warnings and notices begin with their name and change
     nothing about the answer.
     """
-    return tell(check([Path(path) for path in paths]), write)
-
-
-def tell(report: Report, write: Callable[[str], object]) -> int:
-    """Do as `main_check` with a set that was read already."""
+    report = check([Path(path) for path in paths])
     for problem in report.problems:
         say(_line(problem), write)
     return 0 if report else 1
