@@ -1,12 +1,22 @@
 """`Facts`: what an engine may know of one request, whatever carried it here."""
 
 from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any, Final
 
 from trafficcore.spec import Direction
 
-__all__ = ["Facts"]
+__all__ = ["BOTH", "Both", "Facts"]
 
+
+class Both(Enum):
+    """The class of `BOTH`, so that it has a type of its own."""
+
+    BOTH = "both"
+
+
+#: What `Facts.either` answers where one of the two may be forged past a proxy.
+BOTH: Final = Both.BOTH
 _NOTHING: Final[Mapping[str, str]] = {}
 
 
@@ -18,19 +28,21 @@ class Facts:
     `headers` has lower-case names, or is a callable that makes such a mapping when first needed:
     most rules never look. `labels` are the application's own. `address` is the peer's.
 
-    All are plain slots, without a fallback of any kind: that would make each look at one cost more.
+    What every request is asked for is a plain slot, without a fallback of any kind, which would
+    make each look cost more. The rest are properties: a shell may work them out when it is asked,
+    and `made` are the headers then, None before.
     """
 
     __slots__ = (
-        "address",
+        "_address",
+        "_method",
+        "_query",
+        "_scheme",
         "direction",
-        "headers",
         "host",
         "labels",
-        "method",
+        "made",
         "path",
-        "query",
-        "scheme",
     )
 
     def __init__(
@@ -49,17 +61,52 @@ class Facts:
         self.direction = direction
         self.host = host
         self.path = path
-        self.method = method
-        self.query = query
-        self.scheme = scheme
         self.labels = labels
-        self.address = address
-        self.headers: Mapping[str, str] = _Later(headers) if callable(headers) else headers
+        self.made: Any = _Later(headers) if callable(headers) else headers
+        self._method = method
+        self._query = query
+        self._scheme = scheme
+        self._address = address
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers by their lower-case names."""
+        headers: Mapping[str, str] = self.made
+        return headers
+
+    @property
+    def method(self) -> str:
+        """The request's method, in capitals."""
+        return self._method
+
+    @property
+    def query(self) -> str:
+        """What follows the path's `?`, as it came."""
+        return self._query
+
+    @property
+    def scheme(self) -> str:
+        """`http` or `https`."""
+        return self._scheme
+
+    @property
+    def address(self) -> str:
+        """The peer's address, "" where there is none."""
+        return self._address
 
     @property
     def target(self) -> str:
         """What Envoy calls `:path`: the path with its query."""
         return f"{self.path}?{self.query}" if self.query else self.path
+
+    def either(self, name: str, other: str) -> str | Both | None:
+        """Return a header that may have come by either of two names; `BOTH`: it came by both."""
+        headers = self.made
+        value: str | None = headers.get(name)
+        also: str | None = headers.get(other)
+        if value is None:
+            return also
+        return value if also is None else BOTH
 
     def header(self, name: str) -> str | None:
         """Return a header by its lower-case name, a pseudo header as Envoy has it, or None."""

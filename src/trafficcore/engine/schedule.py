@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from trafficcore.engine.facts import Facts
+from trafficcore.engine.facts import BOTH, Facts
 from trafficcore.engine.labels import compile_matcher, required_labels
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.verdict import Rejection
@@ -170,16 +170,11 @@ class QuotaStage:
         spellings = self._spellings
         values: Any = None
         if spellings is not None and facts.labels is None:  # the usual case, flat
-            headers = facts.headers
             name, other = spellings
-            values = headers.get(name)
-            also = headers.get(other)
-            if also is not None:
-                if values is None:
-                    values = also
-                else:
-                    self.note_ambiguous()
-                    values = None
+            values = facts.either(name, other)
+            if values is BOTH:
+                self.note_ambiguous()
+                values = None
         elif len(self._getters) == 1:
             values = self._getters[0][1](facts)
         else:

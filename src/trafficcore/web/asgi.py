@@ -6,7 +6,7 @@ Pure ASGI: every message passes untouched, in the task that sends it. Scopes tha
 
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
@@ -20,7 +20,6 @@ from trafficcore.web.exchange import (
     Scope,
     Send,
     WebSocketExchange,
-    inner_scope,
 )
 from trafficcore.web.facts import Labels, asgi_facts
 from trafficcore.web.refuse import answer
@@ -55,45 +54,50 @@ class AsgiTraffic:
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
         self.engine = engine
+        #: What a scope says of who charged its request, where that is this engine alone.
+        self._alone = (engine,)
         self._labels = request_labels
         self._from_start = slow == "start"
         self._clock = clock
         self._driver = driver_of(engine, clock)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one connection's scope."""
-        kind = scope["type"]
-        if kind not in ("http", "websocket") or self.engine in scope.get(CHARGED, ()):
+    async def __call__(  # noqa: C901, PLR0912
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Run one connection's scope. Flat, as measured: each coroutine more costs half a floor."""
+        kind, engine, clock = scope["type"], self.engine, self._clock
+        charged = scope.get(CHARGED, ())
+        if kind not in ("http", "websocket") or engine in charged:
             await self.app(scope, receive, send)
             return
-        verdict = self.engine.admit(asgi_facts(scope, self._labels), self._clock())
-        if isinstance(verdict, Queued):
-            await self._wait(verdict, scope, receive, send)
-        else:
-            await self._go_on(verdict, scope, receive, send)
-
-    async def _wait(self, ticket: Queued, scope: Scope, receive: Receive, send: Send) -> None:
-        """Wait for the verdict; a client that leaves first is answered by nobody."""
-        replay = Replay(receive)
-        try:
-            verdict = await wait(self.engine, self._driver, ticket, replay, self._clock)
-            if verdict is not None:
-                await self._go_on(verdict, scope, replay, send)
-        finally:
-            replay.close()
-
-    async def _go_on(
-        self, verdict: Permit | Rejection, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        if isinstance(verdict, Rejection):
-            await _refuse(verdict, scope, send)
-            return
-        clock = self._clock
-        inner = inner_scope(scope, self.engine, verdict)
+        verdict: Any = engine.admit(asgi_facts(scope, self._labels), clock())
+        replay = None
+        if not isinstance(verdict, Permit):
+            if isinstance(verdict, Queued):
+                replay = receive = Replay(receive)
+                verdict = await self._wait(verdict, replay)
+            if isinstance(verdict, Rejection):
+                await _refuse(verdict, scope, send)
+            if not isinstance(verdict, Permit):
+                return
+        state = scope.get("state")
+        # the state is this request's by the spec; where a permit is in it already, a server shares
+        # it all the same, or another engine stands further out: both must keep theirs
+        if state is None or "traffic" in state:
+            state = dict(state or ())
+        state["traffic"] = verdict
+        inner = {**scope, "state": state, CHARGED: (*charged, engine) if charged else self._alone}
         exchange: HttpExchange | WebSocketExchange
-        if scope["type"] == "http":
-            scopes = (inner, scope)
-            exchange = HttpExchange(verdict, receive, send, clock, self._from_start, scopes)
+        if kind == "http":
+            exchange = HttpExchange()
+            exchange.permit = verdict
+            exchange.server = receive
+            exchange.to_server = send
+            exchange.clock = clock
+            exchange.from_start = self._from_start
+            exchange.inner = inner
+            exchange.outer = scope
+            exchange.over = False
         else:
             exchange = WebSocketExchange(verdict, receive, send, clock)
         try:
@@ -104,7 +108,21 @@ class AsgiTraffic:
         except BaseException:  # cancelled: nobody waits for the answer any more
             verdict.settle(CANCELLED, clock())
             raise
-        exchange.ended()
+        finally:
+            if replay is not None:
+                replay.close()
+        if not exchange.over:
+            exchange.ended()
+
+    async def _wait(self, ticket: Queued, replay: Replay) -> Permit | Rejection | None:
+        """Return the verdict; None: the client has left first, and is answered by nobody."""
+        verdict = None
+        try:
+            verdict = await wait(self.engine, self._driver, ticket, replay, self._clock)
+        finally:
+            if not isinstance(verdict, Permit):
+                replay.close()
+        return verdict
 
 
 async def _refuse(rejection: Rejection, scope: Scope, send: Send) -> None:

@@ -7,7 +7,7 @@ inside that call. `Permit.settle` counts once, so each place that may be the end
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
-from trafficcore.engine import Engine, Permit
+from trafficcore.engine import Permit
 from trafficcore.outcome import Outcome
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "Scope",
     "Send",
     "WebSocketExchange",
-    "inner_scope",
 ]
 
 Scope = MutableMapping[str, Any]
@@ -40,79 +39,67 @@ _BODIES: Final = frozenset(
 _SWITCHING: Final = 101
 
 
-def inner_scope(scope: Scope, engine: Engine, permit: Permit) -> Scope:
-    """Return a copy of the scope, as ASGI asks, with the permit in its state."""
-    state = scope.get("state")
-    # the state is this request's by the spec; where a permit is in it already, a server shares it
-    # all the same, or another engine stands further out: both must keep theirs
-    if state is None or "traffic" in state:
-        state = dict(state or ())
-    state["traffic"] = permit
-    return {**scope, "state": state, CHARGED: (*scope.get(CHARGED, ()), engine)}
-
-
 class HttpExchange:
-    """Stands between server and application for one request; passes every message untouched."""
+    """Stands between server and application for one request; passes every message untouched.
 
-    __slots__ = ("_clock", "_from_start", "_inner", "_outer", "_receive", "_send", "permit")
+    `AsgiTraffic` fills it in: making an object and filling it in costs less than an `__init__`.
+    """
 
-    def __init__(
-        self,
-        permit: Permit,
-        receive: Receive,
-        send: Send,
-        clock: Callable[[], float],
-        from_start: bool,
-        scopes: tuple[Scope, Scope],
-    ) -> None:
-        self.permit = permit
-        self._inner, self._outer = scopes
-        self._receive = receive
-        self._send = send
-        self._clock = clock
-        self._from_start = from_start
+    __slots__ = ("clock", "from_start", "inner", "outer", "over", "permit", "server", "to_server")
+
+    permit: Permit
+    server: Receive
+    to_server: Send
+    clock: Callable[[], float]
+    from_start: bool
+    inner: Scope
+    outer: Scope
+    #: Whether the body's last byte has been given to the server.
+    over: bool
 
     async def receive(self) -> Message:
         """Pass a message in; a client that left before the last byte is no verdict."""
-        message = await self._receive()
+        message = await self.server()
         if message["type"] == "http.disconnect":
-            self.permit.settle(CANCELLED, self._clock())
+            self.permit.settle(CANCELLED, self.clock())
         return message
 
     async def send(self, message: Message) -> None:
         """Pass a message out; the response starts with one and ends with one."""
         kind = message["type"]
         if kind == "http.response.start":
-            if self._from_start:
-                self.permit.started(message["status"], self._clock())
-            else:
-                self.permit.status = message["status"]
-            if "endpoint" in self._inner:
+            permit = self.permit  # its `started` written out
+            permit.status = message["status"]
+            if self.from_start:
+                permit.started_at = self.clock()
+            if "endpoint" in self.inner:
                 self._tell_route()
         try:
-            await self._send(message)
+            await self.to_server(message)
         except OSError:  # the client is gone (ASGI 2.4)
-            self.permit.settle(CANCELLED, self._clock())
+            self.permit.settle(CANCELLED, self.clock())
             raise
         if kind in _BODIES and not message.get("more_body"):
-            self.permit.settle(None, self._clock())
+            self.over = True
+            self.permit.settle(None, self.clock())
 
     def _tell_route(self) -> None:
         """Pass on which route it was: without us it would stand in the one scope of all."""
-        inner, outer = self._inner, self._outer
+        inner, outer = self.inner, self.outer
         for key in _ROUTED:
             if key in inner:
                 outer[key] = inner[key]
 
     def ended(self) -> None:
         """Note that the application returned: a response it left unfinished is a broken one."""
-        self.permit.settle(FAILURE, self._clock(), 500)
+        self.permit.settle(FAILURE, self.clock(), 500)
 
 
 class WebSocketExchange:
     """The same for a websocket: one call from upgrade to close, never slow, however long."""
 
     __slots__ = ("_clock", "_receive", "_send", "permit")
+    over = False
 
     def __init__(
         self, permit: Permit, receive: Receive, send: Send, clock: Callable[[], float]

@@ -4,12 +4,14 @@ The path is the whole one, mount point included, percent-decoded as the applicat
 it: a rule for `/admin` is about `/%61dmin` too. Headers are decoded when a rule first asks.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from trafficcore.engine import Facts
+from trafficcore.engine.facts import Both
 from trafficcore.spec import Direction
+from trafficcore.web.headers import BARE, AsgiHeaders, RawHeaders, WsgiHeaders, key_of
 
 __all__ = ["Labels", "asgi_facts", "wsgi_facts"]
 
@@ -17,35 +19,91 @@ __all__ = ["Labels", "asgi_facts", "wsgi_facts"]
 Labels = Callable[[Any], Mapping[str, str] | None]
 
 INBOUND: Final = Direction.INBOUND
+_new: Final = object.__new__
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
+
+
+class _AsgiFacts(Facts):
+    """What a scope says; what few rules look at is read when one does."""
+
+    __slots__ = ("raw", "scope")
+
+    raw: RawHeaders
+    scope: Mapping[str, Any]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] | None = self.made
+        if headers is None:
+            headers = self.made = AsgiHeaders(self.raw)
+        return headers
+
+    def either(self, name: str, other: str) -> str | Both | None:
+        one, two = _wire(name, other)
+        found = None
+        for key, value in self.raw:
+            low = key.lower()  # servers should have done it
+            if low == one or low == two:  # noqa: PLR1714, SIM109  # a tuple costs twice that
+                if found is not None:
+                    self.made = self.headers
+                    return super().either(name, other)
+                found = value
+        return None if found is None else found.decode("latin-1")
+
+    @property
+    def method(self) -> str:
+        method: str = self.scope.get("method", "GET")
+        return method
+
+    @property
+    def query(self) -> str:
+        return (self.scope.get("query_string") or b"").decode("latin-1")
+
+    @property
+    def scheme(self) -> str:
+        scheme = self.scope.get("scheme") or "http"
+        return _SCHEMES.get(scheme, scheme)
+
+    @property
+    def address(self) -> str:
+        client = self.scope.get("client")
+        return client[0] if client else ""
+
+
+@lru_cache(maxsize=1024)  # names come from rules
+def _environ_key(name: str, other: str) -> str:
+    """Return the one key that stands for both; "" where the header has a place of its own."""
+    dashed = other if "_" in name else name
+    return "" if dashed in BARE else key_of(dashed)
+
+
+@lru_cache(maxsize=1024)
+def _wire(name: str, other: str) -> tuple[bytes, bytes]:
+    return name.encode("latin-1", "replace"), other.encode("latin-1", "replace")
 
 
 def asgi_facts(scope: Mapping[str, Any], request_labels: Labels | None) -> Facts:
     """Read an `http` or `websocket` scope; an upgrade is a GET, as on the wire."""
     headers = scope.get("headers") or ()
     for name, value in headers:
-        if name in (b"host", b":authority"):
+        if name == b"host" or name == b":authority":  # noqa: PLR1714  # as above
             host = value.decode("latin-1")
             break
     else:
         host = (scope.get("server") or ("",))[0]
     path = scope["path"]
-    root = scope.get("root_path") or ""
+    root = scope.get("root_path")
     if root:
         path = _under(root.rstrip("/"), path)
-    scheme = scope.get("scheme") or "http"
-    client = scope.get("client")
-    return Facts(
-        INBOUND,
-        host,
-        path or "/",
-        scope.get("method", "GET"),
-        query=(scope.get("query_string") or b"").decode("latin-1"),
-        scheme=_SCHEMES.get(scheme, scheme),
-        headers=partial(_asgi_headers, headers),
-        labels=None if request_labels is None else request_labels(scope),
-        address=client[0] if client else "",
-    )
+    facts = _new(_AsgiFacts)
+    facts.direction = INBOUND
+    facts.host = host
+    facts.path = path or "/"
+    facts.raw = headers
+    facts.made = None
+    facts.labels = None if request_labels is None else request_labels(scope)
+    facts.scope = scope
+    return facts
 
 
 def _under(root: str, path: str) -> str:
@@ -55,44 +113,62 @@ def _under(root: str, path: str) -> str:
     return root + path
 
 
-def _asgi_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    for key, value in raw:
-        name = key.decode("latin-1").lower()
-        text = value.decode("latin-1")
-        before = headers.get(name)
-        if before is not None:
-            text = f"{before}{'; ' if name == 'cookie' else ', '}{text}"
-        headers[name] = text
-    return headers
+class _WsgiFacts(Facts):
+    """What an environ says; what few rules look at is read when one does."""
+
+    __slots__ = ("environ",)
+
+    environ: Mapping[str, Any]
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] | None = self.made
+        if headers is None:
+            headers = self.made = WsgiHeaders(self.environ)
+        return headers
+
+    def either(self, name: str, other: str) -> str | Both | None:
+        key = _environ_key(name, other)
+        if key:
+            value: str | None = self.environ.get(key)
+            return value
+        self.made = self.headers
+        return super().either(name, other)
+
+    @property
+    def method(self) -> str:
+        method: str = self.environ.get("REQUEST_METHOD", "GET")
+        return method
+
+    @property
+    def query(self) -> str:
+        query: str = self.environ.get("QUERY_STRING", "")
+        return query
+
+    @property
+    def scheme(self) -> str:
+        scheme: str = self.environ.get("wsgi.url_scheme", "http")
+        return scheme
+
+    @property
+    def address(self) -> str:
+        address: str = self.environ.get("REMOTE_ADDR", "")
+        return address
 
 
 def wsgi_facts(environ: Mapping[str, Any], request_labels: Labels | None) -> Facts:
     """Read a WSGI environ."""
-    path = environ.get("SCRIPT_NAME", "").rstrip("/") + environ.get("PATH_INFO", "")
+    path = environ.get("PATH_INFO", "")
+    script = environ.get("SCRIPT_NAME")
+    if script:
+        path = script.rstrip("/") + path
     if not path.isascii():  # bytes in the guise of latin-1, says PEP 3333; routers read UTF-8
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return Facts(
-        INBOUND,
-        environ.get("HTTP_HOST") or environ.get("SERVER_NAME", ""),
-        path or "/",
-        environ.get("REQUEST_METHOD", "GET"),
-        query=environ.get("QUERY_STRING", ""),
-        scheme=environ.get("wsgi.url_scheme", "http"),
-        headers=partial(_wsgi_headers, environ),
-        labels=None if request_labels is None else request_labels(environ),
-        address=environ.get("REMOTE_ADDR", ""),
-    )
-
-
-def _wsgi_headers(environ: Mapping[str, Any]) -> dict[str, str]:
-    headers = {
-        key[5:].replace("_", "-").lower(): value
-        for key, value in environ.items()
-        if key.startswith("HTTP_")
-    }
-    for key, name in (("CONTENT_TYPE", "content-type"), ("CONTENT_LENGTH", "content-length")):
-        value = environ.get(key)
-        if value:
-            headers[name] = value
-    return headers
+    facts = _new(_WsgiFacts)
+    facts.direction = INBOUND
+    facts.host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
+    facts.path = path or "/"
+    facts.made = None
+    facts.labels = None if request_labels is None else request_labels(environ)
+    facts.environ = environ
+    return facts
