@@ -98,13 +98,13 @@ def test_the_sum_says_how_many_rules_never_eject() -> None:
     rules += [service(n, max_ejection_percent=50) for n in range(140, 198)]
     rules += [service(n, consecutive_5xx=0) for n in range(198, 200)]
     assert summed(*rules) == [
-        "140 of 200 rules never eject with fewer than 10 hosts",
+        "142 of 200 rules never eject with fewer than 10 hosts",
         "2 of 200 rules never eject at all",
     ]
     assert summed(*rules, hosts=Hosts(each=1)) == [
-        "140 of 200 rules never eject with fewer than 10 hosts",
+        "142 of 200 rules never eject with fewer than 10 hosts",
         "2 of 200 rules never eject at all",
-        "198 of 200 rules eject nobody with the hosts given",
+        "200 of 200 rules eject nobody with the hosts given",
     ]
     assert summed(*rules[:2], hosts=Hosts(by_name={rules[0].host: 9, rules[1].host: 10})) == [
         "2 of 2 rules never eject with fewer than 10 hosts",

@@ -88,20 +88,17 @@ def sums(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[str]:
     A rule without outlier detection ejects nobody, however many hosts there are.
     """
     specs = [rule.spec for rule in rules if isinstance(rule.spec, Destination)]
-    if not specs:
-        return
     total = count(len(specs), "rule")
     fewest = [(spec, _fewest(spec.policy)) for spec in specs]
     common = Counter(least for _, least in fewest if 1 < least < inf).most_common(1)
-    if common:
-        edge = common[0][0]
-        below = sum(edge <= least < inf for _, least in fewest)
+    for edge, _ in common:
+        below = sum(least >= edge for _, least in fewest)
         yield f"{below} of {total} never {_eject(below)} with fewer than {number(edge)} hosts"
     never = sum(least == inf for _, least in fewest)
     if never:
         yield f"{never} of {total} never {_eject(never)} at all"
     known = [(least, hosts.of(spec.host)) for spec, least in fewest]
-    idle = sum(there is not None and there < least < inf for least, there in known)
+    idle = sum(there is not None and there < least for least, there in known)
     if idle:
         yield f"{idle} of {total} {_eject(idle)} nobody with the hosts given"
 
