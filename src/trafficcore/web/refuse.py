@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from trafficcore.engine import Rejection
 
-__all__ = ["Answer", "answer", "has_no_body", "reason_phrase", "wire"]
+__all__ = ["BODILESS", "Answer", "answer", "reason_phrase", "wire"]
 
 #: What the connection or the body decides: a manifest has no say in it.
 _NOT_OURS: Final = frozenset(
@@ -21,6 +21,8 @@ _NOT_OURS: Final = frozenset(
         "upgrade",
     )
 )
+#: Statuses with which HTTP forbids a body.
+BODILESS: Final = frozenset((204, 304))
 #: For statuses that nobody registered, such as 498.
 _BY_CLASS: Final = ("", "Informational", "Success", "Redirection", "Client Error", "Server Error")
 _TEXT: Final = "text/plain; charset=utf-8"
@@ -48,11 +50,6 @@ def reason_phrase(status: int) -> str:
         return _BY_CLASS[group] if 0 < group < len(_BY_CLASS) else "Unknown"
 
 
-def has_no_body(status: int) -> bool:
-    """Whether HTTP forbids a body with this status."""
-    return status in (204, 304)
-
-
 def wire(text: str) -> str:
     """Return a header's text as one line of latin-1; what does not fit goes as UTF-8 bytes."""
     text = text.translate(_ONE_LINE).strip()
@@ -77,7 +74,7 @@ def answer(rejection: Rejection, *, head: bool = False) -> Answer:
     wait = rejection.retry_after
     if wait is not None and isfinite(wait) and "retry-after" not in names:
         headers.append(("retry-after", str(max(1, ceil(wait - _SLACK)))))
-    if has_no_body(status):
+    if status in BODILESS:
         headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
         return Answer(status, reason_phrase(status), headers, b"")
     if "content-type" not in names:  # PEP 3333's own validator asks for one beside no body too

@@ -6,6 +6,7 @@ server with threads to spare, and a bound on the number of waiters.
 
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from trafficcore.engine import Engine, Permit, Queued, Rejection
@@ -53,25 +54,29 @@ class WsgiTraffic:
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Run one request."""
         charged = environ.get(_CHARGED, ())
-        if _has_charged(self.engine, environ, charged):
+        if (charged or "asgi.scope" in environ) and _has_charged(self.engine, environ, charged):
             return self.app(environ, start_response)
-        verdict = self.engine.admit(wsgi_facts(environ, self._labels), self._clock())
+        clock = self._clock
+        verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
         if isinstance(verdict, Queued):
             verdict = self._driver.park_thread(verdict)
         if isinstance(verdict, Rejection):
             return _refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
         environ[_CHARGED] = (*charged, (self.engine, verdict))
-        return self._run(verdict, environ, start_response)
-
-    def _run(
-        self, permit: Permit, environ: dict[str, Any], start_response: "StartResponse"
-    ) -> Iterable[bytes]:
-        head = environ.get("REQUEST_METHOD") == "HEAD"
-        exchange = WsgiExchange(permit, start_response, self._clock, self._from_start, head)
+        exchange = WsgiExchange()
+        exchange.permit = verdict
+        exchange.server = start_response
+        exchange.clock = clock
+        exchange.from_start = self._from_start
+        exchange.complete = environ.get("REQUEST_METHOD") == "HEAD"
+        exchange.left = inf
+        exchange.over = False
         try:
-            body = self.app(environ, exchange.start_response)
-            return (SizedBody if hasattr(body, "__len__") else Body)(body, exchange)
+            body: Any = self.app(environ, exchange.start_response)
+            if hasattr(body, "__len__"):
+                return SizedBody(body, exchange, len(body))
+            return Body(body, exchange)
         except BaseException as error:
             exchange.failed(error)
             raise
