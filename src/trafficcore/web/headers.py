@@ -48,7 +48,7 @@ class AsgiHeaders(Mapping[str, str]):
 
 
 def _by_name(raw: RawHeaders) -> dict[bytes, bytes]:
-    pairs = raw if raw.__class__ is list else list(raw)
+    pairs = raw if isinstance(raw, list) else list(raw)
     values = dict(pairs)
     if len(values) == len(pairs) and b"".join(values).islower():  # as servers send them, mostly
         return values
