@@ -2,7 +2,8 @@
 
 Law    With Λ(t) the integral of the rate, evenly spaced calls come where Λ is 0, 1, 2, …; those
        of a Poisson process where it is a sum of exponential gaps of mean 1 (inversion, exact for
-       any rate). A rate goes in straight lines, so Λ is a parabola on each segment.
+       any rate). A rate goes in straight lines, so Λ is a parabola on each segment. Where the
+       rate is 0 nobody comes: a call that is due as it falls to 0 comes when it rises again.
 Cost   numpy in blocks, memory of one block.
 """
 
@@ -16,6 +17,8 @@ from trafficcore.sim.spec import Load, Segment
 __all__ = ["arrivals", "expected"]
 
 _BLOCK: Final = 4096
+#: What is no more than rounding before the end of the last segment is its end, where none comes.
+_SLACK: Final = 1e-12
 
 
 def arrivals(load: Load, end: float, rng: np.random.Generator) -> Iterator[float]:
@@ -50,14 +53,16 @@ def _along(segments: Sequence[Segment], poisson: bool, rng: np.random.Generator)
     slopes = np.array(
         [0.0 if s.rate == s.last else (s.last - s.rate) / (s.end - s.start) for s in segments]
     )
-    sums = np.concatenate(
-        ([0.0], np.cumsum(spans * rates + slopes * np.where(slopes, spans, 0) ** 2 / 2))
-    )
+    # what a segment comes to; one without end and without rate comes to nothing
+    areas = np.where((rates == 0) & (slopes == 0), 0, spans) * rates
+    areas += slopes * np.where(slopes, spans, 0) ** 2 / 2
+    sums = np.concatenate(([0.0], np.cumsum(areas)))
+    end = sums[-1] * (1 - _SLACK)
     done = 0.0
     while True:
         marks = done + _marks(poisson, rng)
         done = float(marks[-1]) if poisson else done + _BLOCK
-        inside = marks[marks < sums[-1]]
+        inside = marks[marks < end]
         at = np.searchsorted(sums, inside, side="right") - 1
         yield from (starts[at] + _time(inside - sums[at], rates[at], slopes[at])).tolist()
         if len(inside) < len(marks):

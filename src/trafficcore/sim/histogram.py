@@ -1,13 +1,13 @@
 """`Histogram`: how long things took, in buckets that grow with what they hold.
 
-Law    128 buckets for each doubling: a quantile is off by less than 0.8 %. Count, sum, least and
-       most are exact. The quantile q is the least value that q of all are at or below (nearest
-       rank), taken to lie evenly inside its bucket.
+Law    128 buckets for each doubling: a quantile is off by less than 0.8 %, or by 1e-12 s. Count,
+       least and most are exact; sum and deviation are to rounding. The quantile q is the least
+       value that q of all are at or below (nearest rank), taken to lie evenly inside its bucket.
 State  one array of counts, whatever their number, and a block not yet counted.
 """
 
-from math import sqrt
-from typing import Any, Final
+from math import inf, sqrt
+from typing import Final
 
 import numpy as np
 
@@ -15,7 +15,8 @@ __all__ = ["Histogram"]
 
 _BLOCK: Final = 4096
 _PARTS: Final = 128
-#: Doublings below and above one second: 1e-12 s to 1e6 s and beyond goes to the last bucket.
+#: Doublings below and above one second. The first bucket holds all below 1e-12 s, read as the
+#: least there is; the last all beyond three months.
 _LEAST, _MOST = -40, 24
 _SIZE: Final = (_MOST - _LEAST) * _PARTS
 
@@ -23,14 +24,15 @@ _SIZE: Final = (_MOST - _LEAST) * _PARTS
 class Histogram:
     """Counts durations in seconds; `add` is on the path, everything else is not."""
 
-    __slots__ = ("_buckets", "_count", "_least", "_most", "_new", "_squares", "_sum", "add")
+    __slots__ = ("_buckets", "_count", "_least", "_most", "_new", "_spread", "_sum", "add")
 
     def __init__(self) -> None:
         self._buckets = np.zeros(_SIZE, np.int64)
         self._new: list[float] = []
         self._count = 0
         self._sum = 0.0
-        self._squares = 0.0
+        #: The sum of all squared deviations from the mean.
+        self._spread = 0.0
         self._least = float("inf")
         self._most = 0.0
         #: Enter one duration. Call `settle` now and then, so that the block stays a block.
@@ -48,9 +50,13 @@ class Histogram:
             return
         values = np.array(new)
         new.clear()
-        self._count += len(values)
+        added, mean = len(values), float(values.mean())
+        self._spread += float(((values - mean) ** 2).sum())
+        if self._count:  # two groups as one (Chan et al. 1979): squares are never subtracted
+            apart = mean - self._sum / self._count
+            self._spread += apart * apart * self._count * added / (self._count + added)
+        self._count += added
         self._sum += float(values.sum())
-        self._squares += float((values * values).sum())
         self._least = min(self._least, float(values.min()))
         self._most = max(self._most, float(values.max()))
         parts, doublings = np.frexp(values)  # exact, so the same everywhere
@@ -90,7 +96,7 @@ class Histogram:
         """The standard deviation of all of them (population)."""
         if not self.count:
             return 0.0
-        return sqrt(max(0.0, self._squares / self._count - self.mean**2))
+        return sqrt(self._spread / self._count)
 
     def quantile(self, share: float) -> float:
         """Return the duration that `share` (0 to 1) of all are at or below; 0 where none is."""
@@ -99,7 +105,10 @@ class Histogram:
         rank = max(1, int(np.ceil(share * self._count - 1e-9)))
         ends = np.cumsum(self._buckets)
         at = int(np.searchsorted(ends, rank))
+        if not at:
+            return self._least
         low, high = _edges(at)
+        high = min(high, self._most)
         held = int(self._buckets[at])
         before = int(ends[at]) - held
         value = low + (high - low) * (rank - before) / held
@@ -117,5 +126,6 @@ class Histogram:
 
 def _edges(at: int) -> tuple[float, float]:
     doubling, part = divmod(at, _PARTS)
-    base: Any = 2.0 ** (doubling + _LEAST - 1)
-    return base * (1 + part / _PARTS), base * (1 + (part + 1) / _PARTS)
+    base: float = 2.0 ** (doubling + _LEAST - 1)
+    low = base * (1 + part / _PARTS) if at else 0.0
+    return low, base * (1 + (part + 1) / _PARTS) if at < _SIZE - 1 else inf

@@ -20,9 +20,12 @@ def code_name(code: int) -> str:
     return "timeout" if code == NO_ANSWER else str(code)
 
 
-def bin_width(duration: float) -> float:
-    """Return a round number of seconds that cuts a duration into about a hundred bins."""
-    raw = duration / _BINS
+def bin_width(duration: float, drain: float = 0) -> float:
+    """Return a round number of seconds that cuts a duration into about a hundred bins.
+
+    A drain that is many times as long makes them wider: no series has more than some thousands.
+    """
+    raw = max(duration, (duration + drain) / _BINS) / _BINS
     scale = 10.0 ** int(ceil(log10(raw)) - 1)
     return next(step * scale for step in (1, 2, 2.5, 5, 10) if step * scale >= raw * (1 - 1e-9))
 
