@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from math import inf
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from trafficcore.manifest.fields import Record
 from trafficcore.manifest.problems import Notes, short
@@ -106,7 +106,7 @@ def _failure(record: Record, servers: tuple[Server, ...], notes: Notes) -> Failu
 
 def build_load(record: Record, notes: Notes) -> Load:
     """Make one load."""
-    url = urlsplit(record.values["url"])
+    url = _split(record.values["url"])
     if not url.hostname or url.scheme not in ("http", "https", "ws", "wss"):
         wanted = "must be a URL such as http://host/path"
         message = f"{wanted}, not {short(record.values['url'])}"
@@ -136,6 +136,13 @@ def build_load(record: Record, notes: Notes) -> Load:
         poisson=record.get("arrivals") == "poisson",
         **plain,
     )
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        return urlsplit(text)
+    except ValueError:  # brackets that are no address: no URL at all
+        return SplitResult("", "", "", "", "")
 
 
 def _segments(record: Record) -> Iterator[Segment]:

@@ -11,7 +11,8 @@
     waiting at most 20                             the longest all queues together have been
 
 A class is named by its load, a code is `200`, `5xx`, `timeout`, `refused` (by a policy), a reason
-such as `rate_limited`, or `calls` (any). Times are those of the answers.
+such as `rate_limited`, or `calls` (any). Times are those of the answers; one that comes at 12 s is
+after 12 s and not before.
 """
 
 import re
@@ -121,6 +122,7 @@ class _Reader:
 
     def amount(self) -> tuple[float, str]:
         """Read a number with or without a unit: `300ms`, `12 s`, `50 %`, `4.5`."""
+        begun = self._at
         found = _AMOUNT.match(self.peek())
         if found is None:
             raise self.fault("a number")
@@ -133,14 +135,16 @@ class _Reader:
                 float(number(found[1])) if unit in ("", "%") else float(duration(found[1] + unit))
             )
         except NotThis as what:
+            self._at = begun
             raise self.fault(str(what)) from what
         self._at += 1
         return value, "s" if unit not in ("", "%") else unit
 
     def time(self) -> float:
+        begun = self._at
         value, unit = self.amount()
         if unit != "s":
-            self._at -= 1
+            self._at = begun
             raise self.fault("a time with its unit, such as 12 s")
         return value
 
@@ -160,6 +164,11 @@ def parse(text: str) -> Expectation:
         raise reader.fault("nothing more")
     if bounds.percent and subject.kind not in ("codes", "calls_to"):
         raise ConfigError("must have a plain number: only parts of all calls are percentages")
+    if subject.kind == "waiting" and (start > 0 or end < inf):
+        raise ConfigError("must have no time: waiting is the most of the whole run")
+    if bounds.least > bounds.most:
+        least, most = bounds.least, bounds.most
+        raise ConfigError(f"must have bounds in their order, not between {least:g} and {most:g}")
     if start >= end:
         raise ConfigError(f"must have a time that ends after it begins, not {start:g} to {end:g} s")
     return Expectation(text, subject, start, end, bounds)

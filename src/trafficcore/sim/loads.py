@@ -1,10 +1,14 @@
 """The callers: open loops that send come what may, closed ones that wait for their answers.
 
 Law    A call goes through the engine as one does in a shell: `admit`, a wait in the queue where
-       there is one, the server, `settle`. A client's patience runs from the moment it calls. What
-       is refused is answered after `refused_after`.
+       there is one, the server, `settle`. A client's patience runs from the moment it calls; an
+       answer that comes as it ends still counts. What is refused is answered after
+       `refused_after`. No call begins at the end of its load or later.
+State  the calls of a load whose clients may lose patience, in the order in which they will: those
+       on their way, and at most as many that have ended.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +29,8 @@ __all__ = ["Call", "Client", "SimLoad"]
 
 FAILURE, CANCELLED = Outcome.FAILURE, Outcome.CANCELLED
 _TIMEOUT = 504
+#: Calls that have ended are dropped from the line of the patient when it is longer than this.
+_ROOM = 64
 
 
 class Client:
@@ -38,9 +44,13 @@ class Client:
 
 
 class Call:
-    """One call on its way. `over` is set as soon as its client has an answer or has given up."""
+    """One call on its way. `over` is set as soon as its client has an answer or has given up.
+
+    `answer` is the server's status, whoever hears it; `code` is what the client got.
+    """
 
     __slots__ = (
+        "answer",
         "client",
         "code",
         "counted",
@@ -59,7 +69,8 @@ class Call:
         self.client = client
         self.sent = sent
         self.counted = counted
-        self.code = 0
+        self.answer = 0
+        self.code = NO_ANSWER
         self.over = False
         self.unreached = False
         self.reason = ""
@@ -89,6 +100,9 @@ class SimLoad:
         self._server_of = server_of
         self._times = times
         self._timeout = spec.timeout
+        self._patient: deque[Call] = deque()
+        self._room = _ROOM
+        self._watched = False
         self._observe = world.observe
         self._think = draws(spec.think, rng)
         self._left = 0
@@ -129,6 +143,8 @@ class SimLoad:
         self._send(None)
 
     def _call(self, client: Client) -> None:
+        if self._kernel.now >= (self._last if client.warming else self._end):
+            return
         if not client.warming:
             client.made += 1
         self._send(client)
@@ -145,8 +161,8 @@ class SimLoad:
             stats.warmups += 1
         call = Call(self, client, now, counted)
         if self._timeout:
-            self._kernel.at(now + self._timeout, self._give_up, call)
-        verdict = self._admit(self._facts, now)
+            self._watch(call)
+        verdict: Any = self._admit(self._facts, now)
         if verdict.__class__ is self._world.permit:
             call.permit = verdict
             server = call.server = self._server_of(verdict)
@@ -168,6 +184,9 @@ class SimLoad:
             verdict.wake = call  # type: ignore[assignment]  # the shell's own place; see World.poll
             world.queued(self._kernel.now, 1)
             world.rearm()
+        elif call.over:  # decided at the very moment at which its client gave up
+            verdict.give_back(self._kernel.now)
+            world.rearm()
         else:
             call.permit = verdict
             server = call.server = self._server_of(verdict)
@@ -181,16 +200,36 @@ class SimLoad:
         """Take a server's answer."""
         permit = call.permit
         now = self._kernel.now
+        call.code = call.answer
         if call.unreached:
             permit.settle(FAILURE, now, call.code, local=True)
         else:
             permit.settle(None, now, call.code)
         self._end_call(call)
 
-    def _give_up(self, call: Call) -> None:
-        if call.over:
-            return
-        now = self._kernel.now
+    def _watch(self, call: Call) -> None:
+        """Have a call given up when its client's patience ends: the newest is the last."""
+        patient = self._patient
+        if len(patient) >= self._room:
+            patient = self._patient = deque(call for call in patient if not call.over)
+            self._room = 2 * len(patient) + _ROOM
+        patient.append(call)
+        if not self._watched:
+            self._watched = True
+            self._kernel.late(call.sent + self._timeout, self._lose_patience)
+
+    def _lose_patience(self, _: Any) -> None:
+        now, timeout = self._kernel.now, self._timeout
+        patient = self._patient
+        while patient and (patient[0].over or patient[0].sent + timeout <= now):
+            call = patient.popleft()
+            if not call.over:
+                self._give_up(call, now)
+        self._watched = bool(patient)
+        if patient:
+            self._kernel.late(patient[0].sent + timeout, self._lose_patience)
+
+    def _give_up(self, call: Call, now: float) -> None:
         permit, ticket = call.permit, call.ticket
         if permit is not None:
             # a client in process counts its own time-out against the server; one that called us
@@ -199,8 +238,7 @@ class SimLoad:
                 permit.settle(FAILURE, now, _TIMEOUT)
             else:
                 permit.settle(CANCELLED, now)
-        elif ticket is not None:
-            self._world.engine.cancel(ticket, now)
+        elif ticket is not None and self._world.engine.cancel(ticket, now):
             self._world.queued(now, -1)
             self._world.rearm()
         call.code = NO_ANSWER

@@ -54,13 +54,13 @@ class Gauge:
         """Note how a call ended."""
         expectation = self.expectation
         of = expectation.subject.of
-        if expectation.start <= now <= expectation.end and of in ("", call.load.spec.name):
+        if expectation.start <= now < expectation.end and of in ("", call.load.spec.name):
             self._enter(call, now)
 
     def listen(self, event: Event) -> None:
         """Note a transition."""
         if self.expectation.subject.kind == "events" and (
-            self.expectation.start <= event.at <= self.expectation.end
+            self.expectation.start <= event.at < self.expectation.end
         ):
             self._hits += _is_event(self._first, event)
 

@@ -6,8 +6,10 @@ from typing import Any
 import attrs
 
 from trafficcore.engine.events import Event
+from trafficcore.errors import ConfigError
 from trafficcore.sim.expect import parse
 from trafficcore.sim.measure import Verdict, gauges
+from trafficcore.sim.names import amiss
 from trafficcore.sim.spec import Scenario
 from trafficcore.sim.stats import ClassStats, Series, code_name
 from trafficcore.sim.world import World
@@ -18,7 +20,7 @@ __all__ = ["Result", "simulate"]
 
 @attrs.frozen(kw_only=True)
 class Result:
-    """What a run gave. `end` is the time of its last event, `width` that of a bin of a series.
+    """What a run gave. `end` is when its last call ended, `width` the span of a series' bin.
 
     `events` are the engine's own transitions; of more than a thousand the rest is in
     `more_events`. `snapshot` is `Engine.snapshot` at the end.
@@ -77,8 +79,15 @@ class Result:
 def simulate(
     scenario: Scenario, policy: Policy, *, progress: Callable[[float], object] = lambda _: None
 ) -> Result:
-    """Run a scenario under a set of policies and judge its expectations."""
-    measured = gauges([parse(text) for text in scenario.expect])
+    """Run a scenario under a set of policies and judge its expectations.
+
+    Raises `ConfigError` for one that cannot be read, or speaks of what the scenario has not.
+    """
+    expectations = [parse(text) for text in scenario.expect]
+    for expectation in expectations:
+        for fault in amiss(expectation, scenario):
+            raise ConfigError(f"{expectation.text!r} {fault}")
+    measured = gauges(expectations)
     world = World(
         scenario,
         policy,
@@ -90,7 +99,7 @@ def simulate(
     return Result(
         scenario=scenario,
         policy=policy,
-        end=now,
+        end=world.end,
         width=world.width,
         events_run=world.kernel.events,
         classes=world.classes,

@@ -6,7 +6,6 @@ its own file. One that could not end is refused.
 
 import os
 from collections.abc import Iterable
-from math import inf
 from pathlib import Path
 
 import attrs
@@ -22,6 +21,7 @@ from trafficcore.sim.build import build_load, build_process, build_services, def
 from trafficcore.sim.endless import tell_endless
 from trafficcore.sim.expect import parse
 from trafficcore.sim.fields import TOP
+from trafficcore.sim.names import amiss
 from trafficcore.sim.spec import Load, Scenario, Service
 from trafficcore.spec import Policy
 
@@ -115,6 +115,7 @@ def _read(node: Node, notes: Notes, number: int) -> Scenario | None:
         expect=spec.get("expect", ()),
     )
     _tell_expectations(spec, scenario, notes)
+    _tell_late(spec, scenario, notes)
     tell_endless(spec, scenario, notes)
     return scenario if notes.errors == before else None
 
@@ -139,6 +140,13 @@ def _loads(spec: Record, services: tuple[Service, ...], notes: Notes) -> tuple[L
     return tuple(loads)
 
 
+def _tell_late(spec: Record, scenario: Scenario, notes: Notes) -> None:
+    for item, load in zip(spec.get("loads", ()), scenario.loads, strict=True):
+        if load.start >= scenario.duration:
+            message = f"must be before the end, {scenario.duration:g} s: no call would be made"
+            notes.error(item.at("start"), item.to("start"), message, item.text("start"))
+
+
 def _implied(loads: tuple[Load, ...], services: tuple[Service, ...]) -> tuple[Service, ...]:
     """Where no service is written, each host has one server that answers after a millisecond."""
     if services:
@@ -148,18 +156,8 @@ def _implied(loads: tuple[Load, ...], services: tuple[Service, ...]) -> tuple[Se
 
 
 def _tell_expectations(spec: Record, scenario: Scenario, notes: Notes) -> None:
-    names = [load.name for load in scenario.loads]
     node = spec.at("expect")
     items = getattr(node, "items", [])
     for at, text in enumerate(scenario.expect):
-        expectation = parse(text)
-        for name in expectation.classes:
-            if name not in names:
-                meant = nearest(name, names)
-                hint = f"; did you mean {meant!r}?" if meant else f": there is {', '.join(names)}"
-                path = f"{spec.to('expect')}[{at}]"
-                notes.error(items[at], path, f"names the class {short(name)}{hint}", text)
-        last = scenario.duration + scenario.drain
-        if last < expectation.start < inf:
-            message = f"looks at a time after the end, {last:g} s"
+        for message in amiss(parse(text), scenario):
             notes.error(items[at], f"{spec.to('expect')}[{at}]", message, text)

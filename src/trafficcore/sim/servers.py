@@ -2,7 +2,7 @@
 
 Law    A server works on at most `capacity` calls; more wait in line, first come first served, at
        most `queue` of them, and what finds the line full is answered 503 at once. A call that its
-       client has given up is worked off all the same, as a real server would.
+       client has given up is worked off and counted all the same, as a real server would.
        What is wrong with a server changes at the times its failures begin and end.
 """
 
@@ -47,7 +47,6 @@ class SimServer:
         "_kernel",
         "_latency",
         "_line",
-        "_rng",
         "_slow",
         "address",
         "busy",
@@ -77,7 +76,6 @@ class SimServer:
         #: Calls to the whole zone, shared by its servers.
         self.over_time = over_time
         self._kernel = kernel
-        self._rng = rng
         self._latency = draws(spec.latency, rng)
         self._chance = uniforms(rng)
         self._errors = spec.errors
@@ -108,15 +106,17 @@ class SimServer:
         self.over_time.add(now)
         failing = self.failing
         if failing is not None and failing.refused and self._hit(failing):
-            kernel.at(now + call.load.refused_after, self._unreachable, call)
+            call.answer = _UNREACHABLE
+            call.unreached = True
+            kernel.at(now + call.load.refused_after, self._answer, call)
         elif self.busy < self.capacity:
             self.busy += 1
             self._work(call)
         elif len(self._line) < self.queue:
             self._line.append(call)
         else:
-            call.code = _OVERFLOW
-            kernel.at(now + call.load.refused_after, self._turned_away, call)
+            call.answer = _OVERFLOW
+            kernel.at(now + call.load.refused_after, self._answer, call)
 
     def _hit(self, failing: Failure) -> bool:
         return failing.share >= 1 or next(self._chance) < failing.share
@@ -128,16 +128,16 @@ class SimServer:
             self._change(now)
         failing = self.failing
         latency = self._latency
-        call.code = 200
+        call.answer = 200
         if failing is not None and not failing.refused and self._hit(failing):
             if failing.hangs:  # until the failure ends; without an end its place stays taken
                 if failing.end < inf:
                     kernel.at(failing.end + next(latency), self._done, call)
                 return
-            call.code = failing.status or 200
+            call.answer = failing.status or 200
             latency = self._slow.get(id(failing), latency)
         elif self._errors and next(self._chance) < self._errors:
-            call.code = self._error_status
+            call.answer = self._error_status
         kernel.at(now + next(latency), self._done, call)
 
     def _done(self, call: "Call") -> None:
@@ -148,16 +148,8 @@ class SimServer:
             self.busy -= 1
         self._answer(call)
 
-    def _turned_away(self, call: "Call") -> None:
-        self._answer(call)
-
-    def _unreachable(self, call: "Call") -> None:
-        call.code = _UNREACHABLE
-        call.unreached = True
-        self._answer(call)
-
     def _answer(self, call: "Call") -> None:
-        code = call.code
+        code = call.answer
         self.codes[code] = self.codes.get(code, 0) + 1
         if not call.over:
             call.load.settle(call)

@@ -58,8 +58,8 @@ class Failure:
 
     `servers` are numbers from 1 or addresses, none: all; `zone` a locality or the beginning of
     one. `share` is the part of calls that it hits. One that is `refused` cannot be connected to,
-    one that `hangs` never answers; otherwise it answers `status` (0: as ever) after `latency`
-    (None: as ever).
+    one that `hangs` answers when it is over; otherwise it answers `status` (0: as ever) after
+    `latency` (None: as ever).
     """
 
     servers: tuple[str, ...] = ()

@@ -51,17 +51,21 @@ class World:
         self.events: list[Event] = []
         self.more_events = 0
         self._listen = listen
-        self.width = bin_width(scenario.duration)
+        self.width = bin_width(scenario.duration, scenario.drain)
         self.waiting = 0
         self.most_waiting = 0
-        #: The most that waited at any time of a bin, and the endpoints that were out.
+        #: The most that waited at any time of a bin; a bin like the one before it is left out.
         self.waiting_over_time: list[tuple[float, int]] = [(0, 0)]
+        self._bin = 0
         self.zones: dict[str, Series] = {}
         self.classes = {load.name: ClassStats(self.width) for load in scenario.loads}
-        self.servers = {service.name: self._serve(service) for service in scenario.services}
+        self.servers = {
+            service.name: self._serve(at, service) for at, service in enumerate(scenario.services)
+        }
         self.engine = self._engine(policy)
         self.permit = self.engine.permit
         self._armed = inf
+        self._polls: set[float] = set()
         self._loads = [self._load(at, load) for at, load in enumerate(scenario.loads)]
 
     def _rng(self, *path: int) -> np.random.Generator:
@@ -95,18 +99,20 @@ class World:
             max_waiting=process.max_waiting,
         )
 
-    def _serve(self, service: Service) -> list[SimServer]:
+    def _serve(self, at: int, service: Service) -> list[SimServer]:
         servers = []
         for number, spec in enumerate(service.servers, 1):
             failures = [f for f in service.failures if concerns(f, number, spec)]
             zone = self.zones.setdefault(spec.locality, Series(self.width))
-            rng = self._rng(1, len(self.zones), number, len(service.name))
+            rng = self._rng(1, at, number)
             servers.append(SimServer(spec, failures, self.kernel, rng, zone))
         return servers
 
     def _load(self, at: int, spec: Load) -> SimLoad:
         servers = self.servers[spec.service]
-        by_address = {server.address: server for server in servers}
+        # the engine goes by the host, and so may choose an endpoint of another service
+        everywhere = [server for others in self.servers.values() for server in others]
+        by_address = {server.address: server for server in (*everywhere, *servers)}
         in_turn = cycle(servers)
 
         def server_of(permit: Permit) -> SimServer:
@@ -135,24 +141,35 @@ class World:
         waiting = self.waiting = self.waiting + change
         self.most_waiting = max(self.most_waiting, waiting)
         series = self.waiting_over_time
-        at, most = series[-1]
-        if now < at + self.width:
-            if waiting > most:
-                series[-1] = (at, waiting)
-        else:
-            series.append((now // self.width * self.width, max(waiting, waiting - change)))
+        number = int(now / self.width)
+        if number > self._bin:
+            before = waiting - change
+            if number > self._bin + 1 and before != series[-1][1]:
+                series.append(((self._bin + 1) * self.width, before))
+            self._bin = number
+            series.append((number * self.width, max(waiting, before)))
+        elif waiting > series[-1][1]:
+            series[-1] = (series[-1][0], waiting)
 
     def rearm(self) -> None:
         """Have the engine polled when it asks to be, if nothing is armed for then or before."""
         deadline = self.engine.next_deadline()
         if deadline < self._armed:
             now = self.kernel.now
-            self._armed = at = deadline if deadline > now else now
+            self._arm(deadline if deadline > now else now)
+
+    def _arm(self, at: float) -> None:
+        self._armed = at
+        if at not in self._polls:  # else one from before a nearer deadline lies there still
+            self._polls.add(at)
             self.kernel.late(at, self._poll)
 
     def _poll(self, _: Any) -> None:
-        self._armed = inf
         now = self.kernel.now
+        self._polls.discard(now)
+        if now < self._armed:
+            return
+        self._armed = inf
         woken: list[tuple[Queued, Permit | Rejection]] = self.engine.poll(now)
         for ticket, verdict in woken:
             call: Any = ticket.wake
@@ -161,8 +178,7 @@ class World:
             call.load.verdict(call, verdict)
         if not woken and self.engine.next_deadline() <= now:
             # rounding left a remainder of the last bit: the next instant there is
-            self._armed = nextafter(now, inf)
-            self.kernel.late(self._armed, self._poll)
+            self._arm(nextafter(now, inf))
         else:
             self.rearm()
 
@@ -180,3 +196,14 @@ class World:
         for load in self._loads:
             stats = load.stats
             stats.unanswered = stats.sent - stats.count
+        after = (self._bin + 1) * self.width
+        if self.end > after and self.waiting != self.waiting_over_time[-1][1]:
+            self.waiting_over_time.append((after, self.waiting))
+
+    @property
+    def end(self) -> float:
+        """When the last call had its answer, or the run was over where one had none."""
+        classes = self.classes.values()
+        if any(stats.unanswered for stats in classes):
+            return self.kernel.now
+        return max(stats.last for stats in classes) or self.kernel.now
