@@ -5,19 +5,26 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import rich_click as click
+from click.core import ParameterSource
 
 from trafficcore.cli.who import pairs
 from trafficcore.errors import ConfigError, ManifestError
+from trafficcore.manifest.check import say
 
 if TYPE_CHECKING:
     from trafficcore.sim import Prepared, Result
     from trafficcore.sim.quick import Words
 
 __all__ = ["progress_bar", "refuse", "simulate"]
+
+
+#: The options that mean something beside a scenario file as well.
+_ALWAYS: Final = ("seed", "form", "picture", "help")
 
 
 def _header(
@@ -60,18 +67,23 @@ def _header(
 @click.option("--format", "form", type=click.Choice(["text", "json", "fortio"]), default="text")
 @click.option("--picture", type=click.Path(path_type=Path), help="Draw it: .png, .svg or .pdf.")
 @click.option("--save", type=click.Path(path_type=Path), help="Write the scenario to a file.")
-def simulate(paths: tuple[Path, ...], **options: Any) -> None:
+@click.pass_context
+def simulate(context: click.Context, /, paths: tuple[Path, ...], **options: Any) -> None:
     """Run policies on virtual time: scenario files, or manifests and a few words.
 
     PATHS are scenario files (kind Scenario), or manifests; then the scenario that the options
     make is run and printed. Exit 1 where an expectation does not hold, 2 for a fault.
     """
     try:
-        prepared, text = _prepare(paths, options)
+        if options["picture"] is not None:
+            from trafficcore.sim.picture import check_suffix
+
+            check_suffix(options["picture"])
+        prepared, text = _prepare(context, paths, options)
         results = [_run(one, options) for one in prepared]
         if options["picture"] is not None:
             _draw(results, options["picture"])
-    except (ConfigError, OSError, ValueError) as error:
+    except (ConfigError, OSError) as error:
         refuse(error)
     if options["form"] == "text":
         _print_text(results, text)
@@ -84,11 +96,13 @@ def refuse(error: Exception) -> NoReturn:
     """Print what is wrong, a fault a line, and exit 2."""
     faults = error.problems if isinstance(error, ManifestError) else (error,)
     for fault in faults:
-        click.echo(str(fault), err=True)
+        say(str(fault), partial(click.echo, err=True))
     sys.exit(2)
 
 
-def _prepare(paths: tuple[Path, ...], options: dict[str, Any]) -> "tuple[list[Prepared], str]":
+def _prepare(
+    context: click.Context, paths: tuple[Path, ...], options: dict[str, Any]
+) -> "tuple[list[Prepared], str]":
     from trafficcore.manifest import load
     from trafficcore.manifest.write import to_yaml
     from trafficcore.sim import prepare
@@ -96,15 +110,33 @@ def _prepare(paths: tuple[Path, ...], options: dict[str, Any]) -> "tuple[list[Pr
 
     found = prepare(list(paths))
     if found:
+        _tell_unused(context, paths, found)
         return found, ""
     policy = load(list(paths))
     scenario = scenario_of(_words(options), policy, [str(path) for path in paths])
     text = to_yaml(scenario)
+    prepared = prepare(text)
     if options["save"] is not None:
         beside = options["save"].parent.resolve()
         scenario["spec"]["manifests"] = [os.path.relpath(path.resolve(), beside) for path in paths]
         options["save"].write_text(to_yaml(scenario), "utf-8")
-    return prepare(text), text
+    return prepared, text
+
+
+def _tell_unused(context: click.Context, paths: tuple[Path, ...], found: "list[Prepared]") -> None:
+    """Refuse what a scenario file leaves no room for, rather than to pass over it."""
+    for option in context.command.params:
+        name = str(option.name)
+        if name in ("paths", *_ALWAYS):
+            continue
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            message = f"{option.opts[0]} is for manifests: a scenario file says it all itself"
+            raise ConfigError(message)
+    files = {Path(one.scenario.file) for one in found}
+    for path in paths:
+        if path.is_file() and path not in files:
+            message = f"{path} holds no scenario: name it under manifests of the one that it is for"
+            raise ConfigError(message)
 
 
 def _words(options: dict[str, Any]) -> "Words":
@@ -158,7 +190,11 @@ def _draw(results: "list[Result]", file: Path) -> None:
 
     for number, result in enumerate(results):
         name = file if not number else file.with_stem(f"{file.stem}-{number + 1}")
-        picture(result, name)
+        try:
+            picture(result, name)
+        except ImportError as error:
+            message = f"a picture needs its extra: pip install 'trafficcore[plot]' ({error})"
+            raise ConfigError(message) from error
 
 
 def _print_text(results: "list[Result]", text: str) -> None:
@@ -180,4 +216,4 @@ def _print_json(results: "list[Result]", form: str) -> None:
         data: Any = [fortio(result, name) for result in results for name in result.classes]
     else:
         data = [result.to_json() for result in results]
-    click.echo(json.dumps(data[0] if len(data) == 1 else data, indent=2))
+    click.echo(json.dumps(data[0] if len(data) == 1 else data, indent=2, allow_nan=False))

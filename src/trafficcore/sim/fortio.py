@@ -20,14 +20,14 @@ def fortio(result: Result, name: str) -> dict[str, Any]:
     load = next(load for load in result.scenario.loads if load.name == name)
     took, count = stats.took, stats.count
     span = stats.last - (stats.first or 0)
-    duration = min(load.duration, result.scenario.duration)
+    duration = min(load.duration, result.scenario.duration - load.start)
     asked = load.segments[0].rate if len(load.segments) == 1 else "max"
     return {
         "RunType": "HTTP",
         "Labels": f"{result.scenario.name} {name}",
         "Version": "trafficcore simulation",
         "RequestedQPS": str(asked),
-        "RequestedDuration": f"{duration:g}s",
+        "RequestedDuration": f"{duration:.12g}s",
         "ActualQPS": count / span if span > 0 else 0.0,
         "ActualDuration": round(span * 1e9),
         "NumThreads": load.clients or 1,

@@ -5,14 +5,16 @@ format. Times, metadata and identifiers are fixed, so that the same run gives th
 """
 
 from collections.abc import Iterable
+from math import inf
 from pathlib import Path
 from typing import Any
 
 from trafficcore.engine.events import BreakerChanged, EndpointEjected, EndpointReturned, Event
+from trafficcore.errors import ConfigError
 from trafficcore.sim.result import Result
 from trafficcore.sim.stats import Series, code_name
 
-__all__ = ["picture"]
+__all__ = ["check_suffix", "picture"]
 
 #: Told apart by those who do not see all colours (Okabe and Ito).
 _COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442")
@@ -22,13 +24,10 @@ _SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def picture(result: Result, file: Path) -> None:
-    """Draw a run; raises `ValueError` for a suffix that is none of png, svg and pdf."""
-    if file.suffix.lower() not in _SUFFIXES:
-        raise ValueError(f"a picture ends in {', '.join(_SUFFIXES)}, not {file.suffix!r}")
+    """Draw a run; raises `ConfigError` for a suffix that is none of png, svg and pdf."""
+    check_suffix(file)
     import matplotlib as mpl
-
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure  # without pyplot there is no state of anybody's to change
 
     panels = [_answers, _latency]
     if result.most_waiting:
@@ -45,22 +44,26 @@ def picture(result: Result, file: Path) -> None:
         "axes.axisbelow": True,
     }
     with mpl.rc_context(settings):
-        figure, axes = plt.subplots(
-            len(panels), 1, sharex=True, figsize=(9, 1 + 2.1 * len(panels)), squeeze=False,
-            layout="constrained",
-        )  # fmt: skip
+        figure = Figure(figsize=(9, 1 + 2.1 * len(panels)), layout="constrained")
+        axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)
         for panel, (axis,) in zip(panels, axes, strict=True):
             panel(result, axis)
             _mark(result, axis)
-            axis.set_ylim(0, 1.08 * axis.dataLim.ymax or 1)
+            highest = axis.dataLim.ymax
+            axis.set_ylim(0, 1.08 * highest if 0 < highest < inf else 1)
         first, last = axes[0][0], axes[-1][0]
         first.set_title(result.scenario.name, loc="left", fontweight="bold", pad=28)
         _name_marks(result, first)
         last.set_xlabel("seconds of virtual time")
-        last.set_xlim(0, result.end)
-        metadata = {"Date": None} if file.suffix.lower() == ".svg" else None
-        figure.savefig(file, dpi=120, metadata=metadata)
-        plt.close(figure)
+        last.set_xlim(0, result.end or result.scenario.duration)
+        undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+        figure.savefig(file, dpi=120, metadata=undated.get(file.suffix.lower()))
+
+
+def check_suffix(file: Path) -> None:
+    """Raise `ConfigError` for a suffix that is none of a picture's."""
+    if file.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(f"a picture ends in {', '.join(_SUFFIXES)}, not {file.suffix!r}")
 
 
 def _answers(result: Result, axis: Any) -> None:

@@ -65,7 +65,7 @@ def scenario_of(words: Words, policy: Policy, manifests: Sequence[str]) -> dict[
     service: dict[str, Any] = {"name": name, "latency": words.latency}
     service |= {"capacity": words.capacity} if words.capacity else {}
     service["endpoints"] = [
-        {"address": f"10.0.0.{number + 1}:80", "locality": zones[number % words.zones]}
+        {"address": _address(number), "locality": zones[number % words.zones]}
         for number in range(words.endpoints)
     ]
     service |= {"failures": failures} if failures else {}
@@ -120,7 +120,11 @@ def _duration(failures: Iterable[dict[str, Any]]) -> str:
             last = max(last, float(duration(failure.get("until", failure.get("from", "0s")))))
         except NotThis as what:
             raise ConfigError(f"--fail must have times such as 10s, {what}") from what
-    return f"{last + _AFTER:g}s" if last else "60s"
+    return f"{last + _AFTER:.12g}s" if last else "60s"
+
+
+def _address(number: int) -> str:
+    return f"10.0.{number // 250}.{number % 250 + 1}:80"
 
 
 def _host(policy: Policy) -> str:

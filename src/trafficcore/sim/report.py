@@ -21,7 +21,8 @@ def seconds(value: float) -> str:
     """Write a time with three digits and the unit that suits it."""
     for factor, unit in ((1, "s"), (1e3, "ms"), (1e6, "us")):
         if value * factor >= 1 or unit == "us":
-            return f"{value * factor:.3g} {unit}"
+            digits = f"{value * factor:.3g}"
+            return f"{digits if 'e+' not in digits else f'{value * factor:.0f}'} {unit}"
     return ""
 
 

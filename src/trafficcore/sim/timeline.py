@@ -14,13 +14,17 @@ def line(event: Event) -> str:
 
 
 def timeline(events: Sequence[Event], more: int = 0, *, most: int = 40) -> list[str]:
-    """Return the events as lines with their times; of many the first and the last."""
-    shown = list(events)
-    left_out = more
-    if len(shown) > most:
-        left_out += len(shown) - most
-        shown = shown[: most // 2] + shown[-(most // 2) :]
-    lines = [f"{event.at:10.3f} s  {line(event)}" for event in shown]
-    if left_out:
-        lines.insert(len(lines) if more else most // 2, f"{'':10}    … and {left_out} more")
+    """Return the events as lines with their times; of many the first and the last.
+
+    `more` came after them and are only counted.
+    """
+    first, last = list(events), list[Event]()
+    if len(first) > most:
+        first, last = first[: most // 2], first[-(most // 2) :]
+    lines = [f"{event.at:10.3f} s  {line(event)}" for event in first]
+    if last:
+        lines.append(f"{'':10}    … and {len(events) - len(first) - len(last)} more")
+        lines += [f"{event.at:10.3f} s  {line(event)}" for event in last]
+    if more:
+        lines.append(f"{'':10}    … and {more} more after these")
     return lines
