@@ -23,11 +23,18 @@ def check_scenario(source: Source) -> Result:
 
 
 def check_scenarios(source: Source) -> dict[str, Result]:
-    """Do what `check_scenario` does with every scenario of a folder; return them by name."""
+    """Do what `check_scenario` does with every scenario of a folder; return the results by name.
+
+    Of several with one name, the later ones have their file added: `name (file)`.
+    """
     prepared = prepare(source)
     if not prepared:
         raise ConfigError("no scenario found: a scenario is a document of kind Scenario")
-    return {one.scenario.name: _check(one) for one in prepared}
+    results: dict[str, Result] = {}
+    for one in prepared:
+        name = one.scenario.name
+        results[name if name not in results else f"{name} ({one.scenario.file})"] = _check(one)
+    return results
 
 
 def expect(result: Result, *sentences: str) -> None:
@@ -38,6 +45,8 @@ def expect(result: Result, *sentences: str) -> None:
     """
     import attrs
 
+    if not sentences:
+        raise ConfigError("expect takes at least one sentence")
     scenario = attrs.evolve(result.scenario, expect=sentences)
     _judge(simulate(scenario, result.policy))
 

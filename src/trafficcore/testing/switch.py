@@ -1,12 +1,12 @@
 """All limits off: for the tests of an application that are about something else.
 
 Law    Engines let everything by (`off`), those that are there and those that `Engine.load` makes
-       meanwhile; limiters and schedulers grant whatever they are asked, breakers admit. All of it
-       as it was before, afterwards.
+       meanwhile; limiters and schedulers grant whatever they are asked, breakers admit. Nothing
+       is spent. All of it is as before, afterwards, and engines made meanwhile do as the
+       environment says; but breakers that were closed have counted the calls they saw.
 Cost   Nothing outside: the classes themselves are changed for the time.
 """
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,6 +14,7 @@ from unittest.mock import patch
 
 from trafficcore.engine import Engine
 from trafficcore.engine.guard import living, locked
+from trafficcore.live import loading
 from trafficcore.live.breaker import CircuitBreaker
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.fair_grant import Grant
@@ -38,15 +39,28 @@ async def _nothing_async(*_: Any, **__: Any) -> None:
     return None
 
 
-def _granted(self: QuotaScheduler, *_: Any, **__: Any) -> Grant:
-    return Grant(self, None, 0)
+class _Free(Grant):
+    """A grant of tokens that nobody spent."""
+
+    __slots__ = ()
+
+    def reconcile(self, actual: float) -> None:
+        self.cost = actual
 
 
-async def _granted_async(self: QuotaScheduler, *_: Any, **__: Any) -> Grant:
-    return Grant(self, None, 0)
+def _granted(
+    self: QuotaScheduler, _workload: Any = None, cost: float = 1, *_: Any, **__: Any
+) -> Grant:
+    return _Free(self, None, cost)
 
 
-def _era(self: CircuitBreaker) -> int:
+async def _granted_async(
+    self: QuotaScheduler, _workload: Any = None, cost: float = 1, *_: Any, **__: Any
+) -> Grant:
+    return _Free(self, None, cost)
+
+
+def _era(self: CircuitBreaker, *_: Any) -> int:
     return self.machine.live or _NO_ERA
 
 
@@ -68,7 +82,7 @@ _OFF: dict[type, dict[str, Callable[..., Any]]] = {
         "acquire": _granted,
         "acquire_async": _granted_async,
     },
-    CircuitBreaker: {"try_acquire": _era},
+    CircuitBreaker: {"try_acquire": _era, "_try_slowly": _era},
 }
 
 
@@ -80,7 +94,7 @@ def limits_off() -> Iterator[None]:
     does an engine made meanwhile with a `mode` of its own.
     """
     with ExitStack() as stack:
-        stack.enter_context(patch.dict(os.environ, {"TRAFFICCORE_MODE": "off"}))
+        stack.enter_context(_loaded_off())
         for engine in living(Engine):
             stack.callback(setattr, engine, "mode", engine.mode)
             engine.mode = "off"
@@ -89,6 +103,26 @@ def limits_off() -> Iterator[None]:
                 for name in members.keys() & vars(each).keys():
                     stack.enter_context(patch.object(each, name, members[name]))
         yield
+
+
+@contextmanager
+def _loaded_off() -> Iterator[None]:
+    """Have `Engine.load` make engines that let everything by, until the block is left."""
+    made: list[Engine] = []
+    load = loading.load_engine
+
+    def load_off(*args: Any, mode: Any, **settings: Any) -> Engine:
+        engine: Engine = load(*args, mode="off" if mode is None else mode, **settings)
+        if mode is None:
+            made.append(engine)
+        return engine
+
+    try:
+        with patch.object(loading, "load_engine", load_off):
+            yield
+    finally:
+        for engine in made:
+            engine.mode = loading.mode_of_environment()
 
 
 def _with_subclasses(cls: type) -> set[type]:

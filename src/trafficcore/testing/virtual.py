@@ -7,7 +7,7 @@ Law    Time never moves by itself and never goes back. `advance` stops at each t
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from math import inf
+from math import inf, nextafter, ulp
 from typing import Any, Final, TypeVar
 
 from trafficcore.errors import ConfigError
@@ -17,6 +17,8 @@ __all__ = ["VirtualTime"]
 
 T = TypeVar("T")
 
+#: Real seconds: another thread may be about to wake somebody before nothing is ever due.
+_GRACE: Final = 0.1
 #: Somebody who is due and cannot go on at one instant would keep it from ever ending.
 _MOST_TURNS: Final = 100_000
 
@@ -63,8 +65,10 @@ class VirtualTime:
             self._now = max(self._now, due)
             for driver in drivers_on(self):
                 driver.run(self._now)
-            if self.due() <= self._now:  # not by a whole bit: then at the end of the step
+            if self._now >= now:
                 break
+            if self.due() <= self._now:  # by rounding, not yet: the next instant there is
+                self._now = nextafter(self._now, inf)
         self._now = now
         for driver in drivers_on(self):
             driver.run(now)
@@ -103,7 +107,10 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
             now = clock.now
             due = min(clock.due(), inf if timeout is None else now + timeout)
             if due == inf:
-                raise RuntimeError("every task waits, and nothing is ever due")
+                events = select(_GRACE)
+                if not events:
+                    raise RuntimeError("every task waits, and nothing is ever due")
+                return events
             clock.advance_to(max(due, now))
             return select(0)
 
@@ -112,3 +119,12 @@ class _VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Return the time of the clock."""
         return self._virtual.now
+
+    @property
+    def _clock_resolution(self) -> float:
+        """A timer is due at its time, not a nanosecond before: this clock would stand still."""
+        return ulp(self._virtual.now)
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, _: float) -> None:
+        """Let the loop's own be."""
