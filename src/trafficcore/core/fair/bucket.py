@@ -67,12 +67,12 @@ class TokenBucket:
         tokens = capacity if initial_tokens is None else initial_tokens
         if not tokens <= capacity:
             raise ConfigError(f"initial_tokens must be at most {capacity!r}, not {tokens!r}")
-        self.capacity: Any = capacity
         self.fill_amount: Any = fill_amount
         self.interval: Any = interval
         self.rate: Any = fill_amount / interval
-        #: 1 in the number class of the rate.
+        #: 1 in the number class of the rate; all that is compared is of that class, for speed.
         self.unit: Any = self.rate * 0 + 1
+        self.capacity: Any = capacity * self.unit
         #: Whether no token will ever come.
         self.dry = not fill_amount
         #: The level that a grant may leave at the least: 0, but for rounding.
@@ -82,7 +82,7 @@ class TokenBucket:
         self.plain = bool(continuous_fill and not delay_initial_fill)
         self._even = continuous_fill
         self._delayed = delay_initial_fill
-        self.tokens: Any = tokens
+        self.tokens: Any = tokens * self.unit
         self.last: Any = start
         #: Interval fill: the instants are `_first + k interval`; `_index` is the last k counted.
         self._first: Any = start
