@@ -40,6 +40,7 @@ def test_rules_stand_under_their_place_and_where_they_apply() -> None:
     assert here[0].endswith("policy.yaml:16)")
     assert here[1] == "  applies to inbound helloworld-go.default.svc.cluster.local:80"
     assert "  2 requests at once, then one each 30 s." in here
+    assert [line[:1] for line in lines(EXAMPLES)].count("") == 3
     assert lines(EXAMPLES / "throttle")[1] == "  not here: for gateways; this process is none"
 
 
@@ -64,9 +65,13 @@ def test_a_request_by_its_url_and_headers() -> None:
 
 def test_a_request_that_no_rule_acts_on() -> None:
     found = lines(EXAMPLES, "--request", "GET http://elsewhere/")
-    assert found[:4] == ["GET http://elsewhere/", "", "No rule acts on it.", ""]
-    assert found[4] == "4 rules do not act:"
-    assert lines(QUOTA, "--request", "GET http://elsewhere/")[4] == "1 rule does not act:"
+    assert found[:4] == ["GET http://elsewhere/", "", "No rule acts on it.", "It is admitted."]
+    assert found[5] == "4 rules do not act:"
+    assert lines(QUOTA, "--request", "GET http://elsewhere/")[5] == "1 rule does not act:"
+    gone = ("--outbound", "--hosts", "elsewhere=0")
+    assert lines(QUOTA, "--request", "GET http://elsewhere/", *gone)[3] == (
+        "It is refused 503, by no rule: there is no endpoint."
+    )
 
 
 def test_a_call_that_goes_out_needs_hosts_made_up() -> None:

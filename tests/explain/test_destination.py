@@ -36,6 +36,7 @@ def test_the_articles_rule() -> None:
         ),
         "At most 100 % of the hosts are out at once.",
         "Panic is off: with every endpoint out, calls are refused 503 no healthy upstream.",
+        "Endpoints that may be called take turns, by weight.",
         "Locality: failover: own sub-zone, zone, region, then others.",
         (
             "With one of two hosts of your zone out, 70 % stays and 30 % goes on to the next level;"

@@ -10,12 +10,15 @@ from trafficcore.engine import Permit, Rejection
 from trafficcore.explain.limit import pace
 from trafficcore.spec import (
     AddressMatch,
+    Direction,
     HeaderMatch,
     Limit,
     LimitOverride,
     Op,
     QueryMatch,
     RequestMatch,
+    Scope,
+    VirtualHost,
 )
 
 
@@ -68,6 +71,18 @@ def test_who_and_what_a_rule_looks_at() -> None:
         "It looks at inbound requests to any service where path begins with /api, header x-a is"
         " empty, header x-b is absent and header x-c does not match [0-9]+."
     )
+
+
+def test_a_route_and_a_direction_alone() -> None:
+    route = Scope(
+        direction=Direction.INBOUND, namespace="default", vhost=VirtualHost("web", route="pay")
+    )
+    found = meanings(limit(scope=route))
+    assert values(found)["requests"] == "inbound web where route is pay"
+    everything = Scope(direction=Direction.OUTBOUND, namespace="shop", gateway=True)
+    found = meanings(limit(scope=everything))
+    assert text(found, "requests") == "It looks at outbound requests to any service."
+    assert text(found, "process") == "For gateways in shop."
 
 
 def test_an_override_holds_instead_and_says_only_what_differs() -> None:

@@ -114,6 +114,15 @@ def test_what_is_said_of_the_end_was_tried() -> None:
     )
 
 
+def test_the_next_is_promised_only_where_it_came() -> None:
+    found = explained(request(), limit(1, 1, name="a"), limit(1, 60, name="b"))
+    assert found.outcome == (
+        "It is admitted.",
+        "1 at one instant are admitted; the 2nd is refused 429, by"
+        " ASMLocalRateLimiter default/a (p.yaml:1).",
+    )
+
+
 def test_a_quota_of_nothing_refuses_the_first() -> None:
     found = explained(request(), limit(0))
     assert found.steps[0].texts == ("Refused: no request at all.",)
@@ -250,6 +259,19 @@ def test_another_destination_rule_decides() -> None:
     assert [reason for _, reason in found.idle] == [
         "another rule decides for a.example.com: DestinationRule default/x (p.yaml:1)"
     ]
+
+
+def test_a_destination_rule_of_other_clients_is_not_here() -> None:
+    rule = attrs.evolve(destination(), labels=(("app", "web"),))
+    assert why(calling(), rule, labels={"app": "shop"}) == (
+        "not here: selector app=web; this process is app=shop"
+    )
+
+
+def test_a_limit_of_calls_that_go_out_is_not_asked_of_those_that_come_in() -> None:
+    assert why(request(), limit(direction=OUTBOUND)) == (
+        "it is about outbound *; this request comes in"
+    )
 
 
 def test_a_port_of_its_own_is_asked_for_by_name() -> None:

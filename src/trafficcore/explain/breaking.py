@@ -1,8 +1,9 @@
 """What a circuit breaker of the mesh means: what counts, what trips it, what happens then."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from trafficcore.core.breaker import Breaker, Time
+from trafficcore.core.breaker import Breaker
 from trafficcore.engine.compile import breaker_settings
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.stages import BreakStage
@@ -55,15 +56,15 @@ def _breaker(rule: BreakRule) -> Iterator[Meaning]:
         return
     yield from triggers
     settings = breaker_settings(rule)
-    window = settings.window
-    if isinstance(window, Time):
-        part = exact(window.size) / window.buckets
-        yield Meaning(
-            "window",
-            f"{span(window.size)} in {window.buckets} parts",
-            f"The window has {window.buckets} parts of {span(part)}: results leave it a part at a"
-            f" time, so that between {span(window.size - part)} and {span(window.size)} are seen.",
-        )
+    window: Any = settings.window  # of a time: a mesh has no other
+    part = exact(window.size) / window.buckets
+    yield Meaning(
+        "window",
+        f"{span(window.size)} in {window.buckets} parts",
+        f"The window has {window.buckets} parts of {span(part)}: results leave it a part at a"
+        f" time, so that between {span((window.buckets - 1) * part)} and {span(window.size)} are"
+        " seen.",
+    )
     shares = any(one.key.endswith("share") for one in triggers)
     yield _least(rule, shares=shares)
     if shares:

@@ -32,4 +32,5 @@ def _clients(rule: Destination) -> Meaning:
 
 def _policy(policy: TrafficPolicy, hosts: int | None) -> Iterator[Meaning]:
     yield from ejection_meanings(policy.outlier, hosts)
+    yield Meaning("balancing", "in turns", "Endpoints that may be called take turns, by weight.")
     yield from locality_meanings(policy.locality, outlier=policy.outlier is not None)

@@ -1,7 +1,6 @@
 """What outlier detection means: who goes, after what, for how long, and how many at once."""
 
 from collections.abc import Iterator
-from math import inf
 from typing import Final
 
 from trafficcore.core.outlier import Kind, Settings
@@ -79,8 +78,6 @@ def _most(settings: Settings, hosts: int | None) -> Meaning:
     percent, fewest = settings.max_ejection_percent, fewest_hosts(settings)
     value = f"{percent} %"
     text = f"At most {value} of the hosts are out at once"
-    if fewest == inf:
-        return Meaning("most hosts out", value, f"{text}: none ever is.")
     if fewest > 1:
         text += f": with fewer than {fewest} hosts none ever is"
     if hosts is not None:

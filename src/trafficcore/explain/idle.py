@@ -1,7 +1,5 @@
 """Why a rule has nothing to do with a request: the first condition that is not met."""
 
-from collections.abc import Iterator
-
 import attrs
 
 from trafficcore.engine import Facts, Identity
@@ -57,18 +55,14 @@ class Seen:
                 return f"a virtual host that fits {self.host} more closely has its requests"
             return self._elsewhere(rule.about)
         headers = () if scope.vhost is None else scope.vhost.headers
-        return next(self._unmet(headers), "")
+        return next(self._lacks(one) for one in headers if not compile_header(one)(self.facts))
 
-    def _unmet(self, headers: tuple[HeaderMatch, ...]) -> Iterator[str]:
-        for header in headers:
-            if compile_header(header)(self.facts):
-                continue
-            value = self.facts.header(header.name)
-            if value is None and header.op is not Op.PRESENT:
-                yield f"header {header.name} is missing; wanted: {header_words(header)}"
-            else:
-                shown = "" if value is None else f" (it is {value!r})"
-                yield f"{header_words(header, met=False)}{shown}"
+    def _lacks(self, header: HeaderMatch) -> str:
+        value = self.facts.header(header.name)
+        if value is None and header.op is not Op.PRESENT:
+            return f"header {header.name} is missing; wanted: {header_words(header)}"
+        shown = "" if value is None else f" (it is {value!r})"
+        return f"{header_words(header, met=False)}{shown}"
 
     def _quota(self, spec: QuotaRule, rule: Rule) -> str:
         selectors = selectors_of(spec, self.facts.direction)

@@ -25,7 +25,7 @@ from trafficcore.explain.refusal import answered
 from trafficcore.explain.rules import Hosts, RuleMeaning, compiled, meaning_of
 from trafficcore.explain.scope import label_words, match_words
 from trafficcore.explain.words import count, number, ordinal, span
-from trafficcore.spec import BreakRule, Direction, Policy, QuotaRule, RateLimitRule
+from trafficcore.spec import Direction, Policy
 
 __all__ = ["RequestMeaning", "Step", "explain_request"]
 
@@ -120,8 +120,9 @@ def _steps(plan: Plan, facts: Facts, by_rule: dict[int, RuleMeaning]) -> Iterato
 
 
 def _limit(stage: LimitStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str]:
-    spec, limit = rule.spec, stage.limit
-    if isinstance(spec, RateLimitRule) and spec.overrides:
+    spec: Any = rule.spec
+    limit = stage.limit
+    if spec.overrides:
         taken = next((one for one in spec.overrides if one.limit is limit), None)
         if taken is None:
             yield "No override fits: the rule's own limit holds."
@@ -148,18 +149,16 @@ def _later(seconds: float) -> str:
 
 
 def _break(_stage: BreakStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str]:
-    spec = rule.spec
+    spec: Any = rule.spec
     yield "Closed to begin with: it lets the request by and counts how it ends."
-    if isinstance(spec, BreakRule):
-        refusal = find(rule.meanings, "refusal")
-        yield f"Trips at {'; or '.join(trips(spec))} within {span(spec.window)}."
-        yield f"Then every such request is refused {refusal} for {span(spec.open_for)}."
+    yield f"Trips at {'; or '.join(trips(spec))} within {span(spec.window)}."
+    refusal = find(rule.meanings, "refusal")
+    yield f"Then every such request is refused {refusal} for {span(spec.open_for)}."
 
 
 def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
-    spec, flow = rule.spec, stage.classify(facts)
-    if not isinstance(spec, QuotaRule):
-        return
+    spec: Any = rule.spec
+    flow = stage.classify(facts)
     if flow is stage.default:
         wanted = [f"{one.name} wants {label_words(one.matcher)}" for one in spec.workloads]
         tail = f": {'; '.join(wanted)}" if wanted else ""
@@ -176,28 +175,26 @@ def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
 
 def _outcome(engine: Engine, facts: Facts) -> Iterator[str]:
     """Say what an engine answers to the request, sent over and over at one instant."""
-    admitted = 0
-    verdict = engine.admit(facts, 0)
-    while isinstance(verdict, Permit) and admitted < _MOST:
-        admitted += 1
+    for admitted in range(_MOST):
         verdict = engine.admit(facts, 0)
+        if not isinstance(verdict, Permit):
+            yield from _end(engine, facts, admitted, verdict)
+            return
+    yield "It is admitted."
+    yield f"{_MOST} at one instant are all admitted."
+
+
+def _end(engine: Engine, facts: Facts, admitted: int, verdict: Queued | Rejection) -> Iterator[str]:
+    if isinstance(verdict, Queued):
+        said = f"waits, by {verdict.stage.rule.source}"
+    else:
+        said = f"is refused {verdict.status}, by {verdict.rule or 'no rule: there is no endpoint'}"
     if not admitted:
-        yield f"It {_said(verdict)}."
+        yield f"It {said}."
         return
     yield "It is admitted."
-    if isinstance(verdict, Permit):
-        yield f"{admitted} at one instant are all admitted."
-        return
-    yield f"{admitted} at one instant are admitted; the {ordinal(admitted + 1)} {_said(verdict)}."
+    yield f"{admitted} at one instant are admitted; the {ordinal(admitted + 1)} {said}."
     if isinstance(verdict, Rejection) and verdict.retry_at is not None:
         again = engine.admit(facts, verdict.retry_at)
         if isinstance(again, Permit):
             yield f"The next is admitted {_later(verdict.retry_at)} later."
-
-
-def _said(verdict: Permit | Queued | Rejection) -> str:
-    if isinstance(verdict, Permit):
-        return "is admitted"
-    if isinstance(verdict, Queued):
-        return f"waits, by {verdict.stage.rule.source}"
-    return f"is refused {verdict.status}, by {verdict.rule or 'no rule: there is no endpoint'}"

@@ -31,10 +31,7 @@ def request_lines(found: RequestMeaning) -> Iterator[str]:
         yield f"{ordinal(place)}, {step.stage}: {step.rule.source}"
         yield from (_IN + text for text in step.texts)
     yield ""
-    if found.steps:
-        yield from found.outcome
-    else:
-        yield "No rule acts on it."
+    yield from found.outcome if found.steps else ("No rule acts on it.", *found.outcome[:1])
     if found.idle:
         yield ""
         verb = "does" if len(found.idle) == 1 else "do"
