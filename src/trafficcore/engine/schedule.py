@@ -48,11 +48,11 @@ def _spellings(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, name.replace("_", "-"), name.replace("-", "_"))))
 
 
-def _two_spellings(keys: list[str]) -> tuple[str, str] | None:
+def _two_spellings(keys: list[str]) -> tuple[str, str]:
     if len(keys) != 1 or not keys[0].startswith(_HEADER):
-        return None
+        return "", ""
     found = _spellings(keys[0][len(_HEADER) :].lower())
-    return (found[0], found[1]) if len(found) == 2 else None
+    return (found[0], found[1]) if len(found) == 2 else ("", "")
 
 
 def label_getter(key: str, ambiguous: Callable[[], None]) -> LabelGetter:
@@ -131,7 +131,8 @@ class QuotaStage:
         "_classes",
         "_getters",
         "_memo",
-        "_spellings",
+        "_name",
+        "_other",
         "_tests",
         "ambiguous",
         "default",
@@ -158,8 +159,8 @@ class QuotaStage:
         keys = sorted({key for workload in workloads for key in required_labels(workload.matcher)})
         self._getters = [(key, label_getter(key, self.note_ambiguous)) for key in keys]
         self._memo: dict[Any, Class] = {}
-        #: Where one header with two spellings decides, these.
-        self._spellings = _two_spellings(keys)
+        #: Where one header with two spellings decides, these; else "".
+        self._name, self._other = _two_spellings(keys)
 
     def note_ambiguous(self) -> None:
         """Count a request whose header came in two spellings."""
@@ -167,11 +168,9 @@ class QuotaStage:
 
     def classify(self, facts: Facts) -> Class:
         """Return the first workload that matches, else the default one."""
-        spellings = self._spellings
-        values: Any = None
-        if spellings is not None and facts.labels is None:  # the usual case, flat
-            name, other = spellings
-            values = facts.either(name, other)
+        name = self._name
+        if name and facts.labels is None:  # the usual case, flat
+            values: Any = facts.either(name, self._other)
             if values is BOTH:
                 self.note_ambiguous()
                 values = None

@@ -7,7 +7,7 @@ call; every later attempt does nothing.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from trafficcore.outcome import Outcome, Reason, classify
+from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import Source
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class Permit:
         if outcome is not CANCELLED:
             if outcome is None:  # the response's status, or what stands for one
                 status = self.status or status
-                outcome = classify(status)
+                outcome = FAILURE if 500 <= status <= 599 else SUCCESS  # as `classify` has it
             else:
                 status = status or self.status
             if self._judged is not None:

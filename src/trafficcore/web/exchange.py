@@ -12,6 +12,7 @@ from trafficcore.outcome import Outcome
 
 __all__ = [
     "CHARGED",
+    "PAID",
     "AsgiApp",
     "HttpExchange",
     "Message",
@@ -30,6 +31,8 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
 #: The scope's key for the engines that have charged the request.
 CHARGED: Final = "trafficcore.charged"
+#: Its key for what gives back the tokens of limits further out, should the request be refused.
+PAID: Final = "trafficcore.paid"
 #: What Starlette's router notes in the scope for those who stand further out (metrics, traces).
 _ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
 #: The last message of a body is one of these without `more_body`; a file by its path is one whole.
@@ -67,21 +70,24 @@ class HttpExchange:
     async def send(self, message: Message) -> None:
         """Pass a message out; the response starts with one and ends with one."""
         kind = message["type"]
+        permit = self.permit
+        last = False
         if kind == "http.response.start":
-            permit = self.permit  # its `started` written out
-            permit.status = message["status"]
+            permit.status = message["status"]  # `Permit.started` written out
             if self.from_start:
                 permit.started_at = self.clock()
             if "endpoint" in self.inner:
                 self._tell_route()
+        elif kind in _BODIES:
+            last = not message.get("more_body")
         try:
             await self.to_server(message)
         except OSError:  # the client is gone (ASGI 2.4)
-            self.permit.settle(CANCELLED, self.clock())
+            permit.settle(CANCELLED, self.clock())
             raise
-        if kind in _BODIES and not message.get("more_body"):
+        if last:
             self.over = True
-            self.permit.settle(None, self.clock())
+            permit.settle(None, self.clock())
 
     def _tell_route(self) -> None:
         """Pass on which route it was: without us it would stand in the one scope of all."""
