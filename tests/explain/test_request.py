@@ -118,8 +118,10 @@ def test_the_next_is_promised_only_where_it_came() -> None:
     found = explained(request(), limit(1, 1, name="a"), limit(1, 60, name="b"))
     assert found.outcome == (
         "It is admitted.",
-        "1 at one instant are admitted; the 2nd is refused 429, by"
-        " ASMLocalRateLimiter default/a (p.yaml:1).",
+        (
+            "1 at one instant is admitted; the 2nd is refused 429, by"
+            " ASMLocalRateLimiter default/a (p.yaml:1)."
+        ),
     )
 
 
@@ -266,6 +268,11 @@ def test_a_destination_rule_of_other_clients_is_not_here() -> None:
     assert why(calling(), rule, labels={"app": "shop"}) == (
         "not here: selector app=web; this process is app=shop"
     )
+
+    other = explained(calling(), rule, destination(), labels={"app": "shop"})
+    assert [reason for _, reason in other.idle] == [
+        "not here: selector app=web; this process is app=shop"
+    ]
 
 
 def test_a_limit_of_calls_that_go_out_is_not_asked_of_those_that_come_in() -> None:

@@ -193,7 +193,8 @@ def _end(engine: Engine, facts: Facts, admitted: int, verdict: Queued | Rejectio
         yield f"It {said}."
         return
     yield "It is admitted."
-    yield f"{admitted} at one instant are admitted; the {ordinal(admitted + 1)} {said}."
+    verb = "is" if admitted == 1 else "are"
+    yield f"{admitted} at one instant {verb} admitted; the {ordinal(admitted + 1)} {said}."
     if isinstance(verdict, Rejection) and verdict.retry_at is not None:
         again = engine.admit(facts, verdict.retry_at)
         if isinstance(again, Permit):
