@@ -5,15 +5,17 @@ Pure ASGI: every message passes untouched, in the task that sends it. Scopes tha
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
+from trafficcore.live.limits import Limit
 from trafficcore.outcome import Outcome
 from trafficcore.web.exchange import (
     CHARGED,
+    PAID,
     AsgiApp,
     HttpExchange,
     Receive,
@@ -25,7 +27,7 @@ from trafficcore.web.facts import Labels, asgi_facts
 from trafficcore.web.refuse import answer
 from trafficcore.web.waiting import Replay, wait
 
-__all__ = ["AsgiTraffic"]
+__all__ = ["AsgiTraffic", "refuse"]
 
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
 #: RFC 6455's "try again later"; before the accept a server makes it a 403.
@@ -39,17 +41,35 @@ class AsgiTraffic:
     `request.state.traffic`). `request_labels` is called with the scope and returns labels that
     rules may look at. *Slow* is measured to the start of the response; with `slow="end"` to its
     last byte. A websocket is one request, from its upgrade to its close, and never slow.
+
+    `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
+    or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
     """
+
+    def __new__(cls, *_: Any, limits: Any = None, **__: Any) -> "AsgiTraffic":  # noqa: PYI034  # or a subclass
+        """Choose the class that does no more than is asked for."""
+        if limits is None:
+            return object.__new__(cls)
+        from trafficcore.web.asgi_limits import AsgiLimits
+
+        return object.__new__(AsgiLimits)
 
     def __init__(
         self,
         app: AsgiApp,
-        engine: Engine,
+        engine: Engine | None = None,
         *,
+        limits: Iterable[Limit] | None = None,  # noqa: ARG002  # with some it is AsgiLimits
+        headers: str = "none",
+        problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if engine is None:
+            raise ConfigError("AsgiTraffic needs an engine, or limits")
+        if problem or headers != "none":
+            raise ConfigError("headers and problem say how limits answer: there are none")
         if slow not in ("start", "end"):
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
@@ -77,7 +97,9 @@ class AsgiTraffic:
                 replay = receive = Replay(receive)
                 verdict = await self._wait(verdict, replay)
             if isinstance(verdict, Rejection):
-                await _refuse(verdict, scope, send)
+                if PAID in scope:
+                    scope[PAID](clock())
+                await refuse(verdict, scope, send)
             if not isinstance(verdict, Permit):
                 return
         state = scope.get("state")
@@ -125,7 +147,7 @@ class AsgiTraffic:
         return verdict
 
 
-async def _refuse(rejection: Rejection, scope: Scope, send: Send) -> None:
+async def refuse(rejection: Rejection, scope: Scope, send: Send) -> None:
     """Send a refusal; a websocket's as a response where the server can, else as a close."""
     prefix = "http.response"
     if scope["type"] == "websocket":

@@ -13,7 +13,7 @@ from trafficcore.engine.facts import Both
 from trafficcore.spec import Direction
 from trafficcore.web.headers import BARE, AsgiHeaders, RawHeaders, WsgiHeaders, key_of
 
-__all__ = ["Labels", "asgi_facts", "wsgi_facts"]
+__all__ = ["Labels", "asgi_facts", "under", "wsgi_facts", "wsgi_path"]
 
 #: `request_labels=` of a shell: labels that the application vouches for, from its own request.
 Labels = Callable[[Any], Mapping[str, str] | None]
@@ -94,7 +94,7 @@ def asgi_facts(scope: Mapping[str, Any], request_labels: Labels | None) -> Facts
     path = scope["path"]
     root = scope.get("root_path")
     if root:
-        path = _under(root.rstrip("/"), path)
+        path = under(root.rstrip("/"), path)
     facts = _new(_AsgiFacts)
     facts.direction = INBOUND
     facts.host = host
@@ -106,7 +106,7 @@ def asgi_facts(scope: Mapping[str, Any], request_labels: Labels | None) -> Facts
     return facts
 
 
-def _under(root: str, path: str) -> str:
+def under(root: str, path: str) -> str:
     """Return the path with its mount point: new servers put it there, older ones leave it out."""
     if path.startswith(root) and path[len(root) : len(root) + 1] in ("", "/"):
         return path
@@ -156,18 +156,23 @@ class _WsgiFacts(Facts):
         return address
 
 
-def wsgi_facts(environ: Mapping[str, Any], request_labels: Labels | None) -> Facts:
-    """Read a WSGI environ."""
-    path = environ.get("PATH_INFO", "")
+def wsgi_path(environ: Mapping[str, Any]) -> str:
+    """Return the whole path of an environ, as the application's router has it."""
+    path: str = environ.get("PATH_INFO", "")
     script = environ.get("SCRIPT_NAME")
     if script:
         path = script.rstrip("/") + path
     if not path.isascii():  # bytes in the guise of latin-1, says PEP 3333; routers read UTF-8
         path = path.encode("latin-1", "replace").decode("utf-8", "replace")
+    return path or "/"
+
+
+def wsgi_facts(environ: Mapping[str, Any], request_labels: Labels | None) -> Facts:
+    """Read a WSGI environ."""
     facts = _new(_WsgiFacts)
     facts.direction = INBOUND
     facts.host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
-    facts.path = path or "/"
+    facts.path = wsgi_path(environ)
     facts.made = None
     facts.labels = None if request_labels is None else request_labels(environ)
     facts.environ = environ

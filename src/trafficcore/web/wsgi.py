@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
+from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_facts
 from trafficcore.web.refuse import answer
 from trafficcore.web.response import Body, SizedBody, WsgiExchange
@@ -19,10 +20,12 @@ from trafficcore.web.response import Body, SizedBody, WsgiExchange
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["WsgiTraffic"]
+__all__ = ["PAID", "WsgiTraffic", "refuse"]
 
 #: The engines that have charged this request, each with the permit it gave.
 _CHARGED = "trafficcore.charged"
+#: What gives back the tokens of limits further out, should the request be refused.
+PAID = "trafficcore.paid"
 
 
 class WsgiTraffic:
@@ -31,17 +34,35 @@ class WsgiTraffic:
     The application finds its permit as `environ["trafficcore.permit"]`. `request_labels` is called
     with the environ and returns labels that rules may look at. *Slow* is measured to
     `start_response`; with `slow="end"` to the end of the body.
+
+    `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
+    or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
     """
+
+    def __new__(cls, *_: Any, limits: Any = None, **__: Any) -> "WsgiTraffic":  # noqa: PYI034  # or a subclass
+        """Choose the class that does no more than is asked for."""
+        if limits is None:
+            return object.__new__(cls)
+        from trafficcore.web.wsgi_limits import WsgiLimits
+
+        return object.__new__(WsgiLimits)
 
     def __init__(
         self,
         app: "WSGIApplication",
-        engine: Engine,
+        engine: Engine | None = None,
         *,
+        limits: Iterable[Limit] | None = None,  # noqa: ARG002  # with some it is WsgiLimits
+        headers: str = "none",
+        problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if engine is None:
+            raise ConfigError("WsgiTraffic needs an engine, or limits")
+        if problem or headers != "none":
+            raise ConfigError("headers and problem say how limits answer: there are none")
         if slow not in ("start", "end"):
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
@@ -61,7 +82,9 @@ class WsgiTraffic:
         if isinstance(verdict, Queued):
             verdict = self._driver.park_thread(verdict)
         if isinstance(verdict, Rejection):
-            return _refuse(verdict, environ, start_response)
+            if PAID in environ:
+                environ[PAID](clock())
+            return refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
         environ[_CHARGED] = (*charged, (self.engine, verdict))
         exchange = WsgiExchange()
@@ -92,9 +115,10 @@ def _has_charged(
     return scope is not None and engine in scope.get(_CHARGED, ())
 
 
-def _refuse(
+def refuse(
     rejection: Rejection, environ: dict[str, Any], start_response: "StartResponse"
 ) -> Iterable[bytes]:
+    """Answer with a refusal."""
     head = environ.get("REQUEST_METHOD") == "HEAD"
     status, reason, headers, body = answer(rejection, head=head)
     start_response(f"{status} {reason}", headers)

@@ -1,0 +1,90 @@
+"""`AsgiLimits`: limits without a manifest in front of an ASGI application, and of an engine.
+
+What `AsgiTraffic(app, limits=[…])` makes. A request that a limit refuses is answered here; one
+that an engine refuses further in gets its tokens back.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, Literal
+
+from trafficcore.engine import Engine, Rejection
+from trafficcore.live.limits import Limit
+from trafficcore.web.asgi import AsgiTraffic, refuse
+from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
+from trafficcore.web.facts import Labels, under
+from trafficcore.web.limit_headers import Rows
+from trafficcore.web.limits import LimitGate
+
+__all__ = ["AsgiLimits"]
+
+_KINDS: Final = ("http", "websocket")
+
+
+class AsgiLimits(AsgiTraffic):
+    """Takes a token of each limit that is about a request, or refuses it.
+
+    `limits` is the gate: `limits["name"]` is a limit at work, its counts and its `shadow`.
+    """
+
+    limits: LimitGate
+
+    def __init__(
+        self,
+        app: AsgiApp,
+        engine: Engine | None = None,
+        *,
+        limits: Iterable[Limit] | None = None,
+        headers: str = "none",
+        problem: bool = False,
+        request_labels: Labels | None = None,
+        slow: Literal["start", "end"] = "start",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._has_engine = engine is not None
+        if engine is not None:
+            self.engine = engine
+            app = AsgiTraffic(app, engine, request_labels=request_labels, slow=slow, clock=clock)
+        self.app = app
+        self.limits = LimitGate(limits or (), headers=headers, problem=problem)
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one connection's scope."""
+        if scope["type"] not in _KINDS:
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"]
+        root = scope.get("root_path")
+        if root:
+            path = under(root.rstrip("/"), path)
+        gate = self.limits
+        now = self._clock()
+        met = gate.admit(scope, scope.get("method", "GET"), path, now)
+        if isinstance(met, Rejection):
+            await refuse(met, scope, send)
+            return
+        if met:
+            if self._has_engine:
+                scope = {**scope, PAID: lambda at: gate.give_back(met, at)}
+            if gate.write is not None:
+                send = _headed(send, gate.write(met, now))
+        await self.app(scope, receive, send)
+
+
+def _headed(send: Send, rows: Rows) -> Send:
+    """Return a `send` that adds headers to the response's start, each unless it is there already.
+
+    A plain function that returns the server's own awaitable: a coroutine more would cost more
+    than all the rest of it.
+    """
+
+    def with_headers(message: Message) -> Awaitable[None]:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            given = list(message.get("headers") or ())
+            names = {name.lower() for name, _ in given}
+            given += [row for row in rows if row[0] not in names]
+            message = {**message, "headers": given}
+        return send(message)
+
+    return with_headers
