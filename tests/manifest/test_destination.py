@@ -388,11 +388,17 @@ def test_the_old_name_of_least_request():
         ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}",
          f"zoneAwareLbSetting: {LATER}"),
         ("{warmup: {duration: 100s, minimumPercent: 0, aggression: 0.5}}", f"warmup: {LATER}"),
-        ("{warmupDurationSecs: 100s}", f"warmupDurationSecs: {LATER}"),
     ],
 )  # fmt: skip
 def test_what_comes_later_is_checked_and_named(text, note):
     assert remarks(balancer(text)) == [f"{POLICY}.loadBalancer.{note}"]
+
+
+def test_the_old_name_of_the_warmup_is_told():
+    field = f"{POLICY}.loadBalancer.warmupDurationSecs"
+    assert remarks(balancer("{warmupDurationSecs: 100s}")) == [
+        f"{field}: {LATER}", f"{field}: is deprecated: write warmup.duration",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,8 @@ def write_report(report: Report, form: str = "text", *, verbose: bool = False) -
     if form == "json":
         yield from json.dumps(_plain(report), indent=2).splitlines()
     elif form == "github":
-        yield from (_annotation(problem) for problem in report.problems)
+        found = (*report.errors, *_sorted(report.warnings))
+        yield from (_annotation(problem) for problem in found)
         yield _sum(report)
     else:
         yield from map(str, report.errors)

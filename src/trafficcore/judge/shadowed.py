@@ -7,7 +7,7 @@ from trafficcore.judge.conditions import of_labels, of_request, plain
 from trafficcore.judge.takers import Takers
 from trafficcore.manifest.declared import VirtualService
 from trafficcore.manifest.problems import Problem
-from trafficcore.spec import QuotaRule, RateLimitRule
+from trafficcore.spec import LabelMatcher, QuotaRule, RateLimitRule, RequestMatch
 
 __all__ = ["shadowed"]
 
@@ -29,26 +29,28 @@ def _never(taker: str) -> str:
 def _overrides(rule: RateLimitRule, case: Case) -> Iterator[Problem]:
     takers = Takers()
     for at, override in enumerate(rule.overrides):
+        if override.match == RequestMatch():  # told where it stands, by its own table
+            continue
         name = f"limit_overrides[{at}]"
         conditions = of_request(override.match)
-        taker = takers.taker(conditions) if conditions else ""
+        taker = takers.taker(conditions)
         if taker:
             path = f"{rule.source.path}.{name}"
             yield case.tell("TC105", rule.source, path, _never(taker))
-        if conditions:  # one that matches every request was told where it stands
-            takers.add(conditions, name)
+        takers.add(conditions, name)
 
 
 def _workloads(rule: QuotaRule, case: Case) -> Iterator[Problem]:
     takers = Takers()
     for at, workload in enumerate(rule.workloads):
+        if workload.matcher == LabelMatcher():
+            continue
         conditions = of_labels(workload.matcher)
-        taker = takers.taker(conditions) if conditions else ""
+        taker = takers.taker(conditions)
         if taker:
             path = f"{rule.source.path}.scheduler.workloads[{at}]"
             yield case.tell("TC403", rule.source, path, _never(taker), workload.name)
-        if conditions:
-            takers.add(conditions, f"the workload {workload.name!r}")
+        takers.add(conditions, f"the workload {workload.name!r}")
 
 
 def _routes(service: VirtualService, case: Case) -> Iterator[Problem]:

@@ -126,14 +126,18 @@ class _Known:
     def nearest(self, name: str) -> str:
         """Return the declared name that was most likely meant, or ""."""
         if name not in self._suggested and len(self._suggested) < _SUGGESTIONS:
-            first, _, domain = name.partition(".")
-            own = sorted(
-                known.partition(".")[0] for known in self._names if _domain(known) == domain
-            )
-            meant = nearest(first, own[:_MOST_NAMES])
-            others = sorted(self._names)[:_MOST_NAMES]
-            self._suggested[name] = f"{meant}.{domain}" if meant else nearest(name, others, 0.8)
+            self._suggested[name] = self._nearest(name)
         return self._suggested.get(name, "")
+
+    def _nearest(self, name: str) -> str:
+        if not name.endswith(_CLUSTER):
+            others = sorted(it for it in self._names if not it.endswith(_CLUSTER))
+            return nearest(name, others[:_MOST_NAMES], 0.8)
+        first, _, domain = name.partition(".")
+        firsts = {known.partition(".")[0]: known for known in sorted(self._names)}
+        own = [it for it in firsts if f"{it}.{domain}" in self._names]
+        meant = nearest(first, own[:_MOST_NAMES])
+        return f"{meant}.{domain}" if meant else firsts.get(first, "")
 
 
 def _domain(name: str) -> str:

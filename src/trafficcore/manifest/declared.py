@@ -182,12 +182,10 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
         Route(
             name=_text(_get(item, "name")),
             path=f"{source.path}.http[{at}]",
-            matches=tuple(
-                (_text(_get(match, "name")), _conditions(match))
-                for match in _items(_get(item, "match"))
-            ),
+            matches=tuple((_text(_get(it, "name")), _conditions(it)) for it in _matches(item)),
         )
         for at, item in enumerate(_items(_get(spec, "http")))
+        if isinstance(item, Mapping)
     )
     service = VirtualService(
         source=source,
@@ -199,7 +197,16 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
     return Declared(hosts=hosts, virtual_services=(service,))
 
 
+def _matches(route: Mapping) -> list[Node]:
+    match = _get(route, "match")
+    if match is None or isinstance(match, Sequence):
+        return _items(match)
+    return [] if isinstance(match, Scalar) and match.is_null else [match]
+
+
 def _conditions(match: Node) -> frozenset[Condition]:
+    if not isinstance(match, Mapping):  # it is no match at all, and takes nothing for sure
+        return frozenset({("match", "", "is", _written(match))})
     any_case = _text(_get(match, "ignoreUriCase")) == "true"
     found: list[Condition] = []
     for key, value in _entries(match):

@@ -150,7 +150,7 @@ def _tell_ports(record: Record, notes: Notes) -> None:
         number = number and number.get("number")
         if number in seen:
             message = f"port {number} was set before: the first setting stands"
-            notes.warn("TC310", setting.node, setting.path, message)
+            notes.warn("TC309", setting.node, setting.path, message)
         seen.add(number)
 
 

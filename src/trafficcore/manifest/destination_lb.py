@@ -28,24 +28,10 @@ def _tell_maglev(record: Record, notes: Notes) -> None:
 
 def _tell_hash(record: Record, notes: Notes) -> None:
     old = "minimumRingSize"
-    if record.get(old):
-        message = "is deprecated: write ringHash.minimumRingSize"
-        notes.warn("TC602", record.key(old), record.to(old), message)
-        for name in ("ringHash", "maglev"):
-            if record.has(name):
-                notes.error(
-                    record.key(old),
-                    record.path,
-                    f"{old} and {name} exclude each other",
-                    code="TC007",
-                )
-    if not any(record.has(name) for name in _HASHED):
-        notes.warn(
-            "TC309",
-            record.node,
-            record.path,
-            "names nothing to hash: endpoints are drawn at random",
-        )
+    for name in ("ringHash", "maglev"):
+        if record.get(old) and record.has(name):
+            message = f"{old} and {name} exclude each other"
+            notes.error(record.key(old), record.path, message, code="TC007")
 
 
 _HASHED = ("httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName")
@@ -110,6 +96,13 @@ def _tell_simple(record: Record, notes: Notes) -> None:
         notes.warn("TC901", record.at("simple"), record.to("simple"), message, name)
 
 
+def _tell_warmup(record: Record, notes: Notes) -> None:
+    old = "warmupDurationSecs"
+    if record.has(old):
+        message = "is deprecated: write warmup.duration"
+        notes.warn("TC602", record.key(old), record.to(old), message)
+
+
 def _later(name: str, kind: Object | Duration, note: str = "", instead: str = "") -> Field:
     return Field(name, kind, effect=Effect.WARNED, part=_PART, note=note, instead=instead)
 
@@ -140,6 +133,7 @@ LOAD_BALANCER = Object(
         at_most_one("simple", "consistentHash", "backendUtilization"),
         at_most_one("localityLbSetting", "zoneAwareLbSetting"),
         _tell_simple,
+        _tell_warmup,
     ),
 )
 

@@ -101,16 +101,6 @@ ENDPOINTS = (
     ),
     Code(
         id="TC309",
-        name="hashes-nothing",
-        severity="warning",
-        title="consistentHash names nothing to hash",
-        why="Without a header, a cookie, a parameter or the source's address, endpoints are drawn "
-        "at random.",
-        instead="Name what callers are told apart by.",
-        example=_HEAD + "    loadBalancer:\n      consistentHash: {ringHash: {}}\n",
-    ),
-    Code(
-        id="TC310",
         name="port-twice",
         severity="warning",
         title="A port has two settings",

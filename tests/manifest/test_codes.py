@@ -1,0 +1,46 @@
+"""The registry of codes: whole, in order, and what the loader and the judges draw on."""
+
+import re
+from pathlib import Path
+
+import trafficcore.judge
+import trafficcore.manifest
+from trafficcore.manifest.codes import CODES, SECTIONS
+
+SOURCES = [
+    path
+    for package in (trafficcore.manifest, trafficcore.judge)
+    for path in sorted(Path(package.__file__).parent.glob("*.py"))
+]
+USED = {code for path in SOURCES for code in re.findall(r'"(TC\d{3})"', path.read_text("utf-8"))}
+
+
+def test_every_code_of_the_sources_is_registered_and_every_registered_one_is_used():
+    assert set(CODES) == USED
+
+
+def test_codes_and_names_are_given_out_once_and_stand_in_order():
+    codes = [code for section in SECTIONS.values() for code in section]
+    assert [code.id for code in codes] == sorted(CODES)
+    assert len({code.name for code in codes}) == len(codes)
+
+
+def test_each_hundred_has_a_section_of_its_own():
+    hundreds = [{code.id[:3] for code in section} for section in SECTIONS.values()]
+    assert all(len(each) == 1 for each in hundreds)
+    assert len(set.union(*hundreds)) == len(SECTIONS)
+
+
+def test_an_entry_says_what_why_and_what_instead_in_whole_sentences():
+    for code in CODES.values():
+        assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", code.name), code.name
+        assert code.severity in {"error", "warning", "notice"}
+        assert code.title[-1] not in ".!?"
+        assert code.why.endswith(".")
+        assert code.instead.endswith(".")
+
+
+def test_faults_are_the_zeros_and_nothing_else():
+    assert [code.id[2] == "0" for code in CODES.values()] == [
+        code.severity == "error" for code in CODES.values()
+    ]
