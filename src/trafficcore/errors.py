@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trafficcore.manifest.problems import Problem
 
-__all__ = ["ConfigError", "ManifestError", "Rejected", "TrafficError"]
+__all__ = ["ConfigError", "ManifestError", "Rejected", "StoreError", "TrafficError"]
 
 
 class TrafficError(Exception):
@@ -26,6 +26,10 @@ class ManifestError(ConfigError):
     def __init__(self, problems: "Sequence[Problem]") -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreError(TrafficError):
+    """A limit that should be shared by the workers of a machine cannot be; told with the place."""
 
 
 class Rejected(TrafficError):  # noqa: N818  # a verdict, and the name people catch

@@ -1,4 +1,7 @@
-"""TokenBucket and Gcra are one law: the same tables, the same model, the same float promises."""
+"""TokenBucket and Gcra are one law: the same tables, the same model, the same float promises.
+
+So is the bucket in a shared file, which keeps floats: it runs through all that holds on floats.
+"""
 
 import math
 from fractions import Fraction as F
@@ -9,10 +12,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from model.bucket import ModelBucket
+from support.shared import shared_gcra
 from trafficcore.core.limit import Gcra, TokenBucket, bucket
 from trafficcore.errors import ConfigError
 
 BOTH = pytest.mark.parametrize("kind", [TokenBucket, Gcra])
+ALL = pytest.mark.parametrize("kind", [TokenBucket, Gcra, shared_gcra])
 #: (at, cost, granted) from a bucket of 3 that earns 1/2 a second.
 STEPS = [
     (F(0), 2, True),
@@ -108,7 +113,7 @@ TestGcra = BucketMachine.TestCase
 TestTokenBucket = TokenBucketMachine.TestCase
 
 
-@BOTH
+@ALL
 def test_the_step_table(kind):
     machine = kind(3, F(1, 2))
     assert [machine.try_acquire(at, cost) for at, cost, _ in STEPS] == [g for *_, g in STEPS]
@@ -131,7 +136,7 @@ def test_the_two_agree_for_times_in_any_order(capacity, rate, steps):
         assert one.tokens_at(at) == other.tokens_at(at)
 
 
-@BOTH
+@ALL
 @given(steps=st.lists(st.tuples(st.fractions(0, 9, max_denominator=4), st.integers(1, 3))))
 def test_times_in_any_order_never_earn(kind, steps):
     """What is granted fits below capacity + rate * (the latest time - the first)."""
@@ -141,7 +146,7 @@ def test_times_in_any_order_never_earn(kind, steps):
     assert granted <= 3 + 2 * (max(times) - min(times))
 
 
-@BOTH
+@ALL
 def test_a_clock_that_steps_back_refuses_and_earns_nothing(kind):
     machine = kind(2, F(1))
     assert machine.try_acquire(F(100), 2)
@@ -152,7 +157,7 @@ def test_a_clock_that_steps_back_refuses_and_earns_nothing(kind):
     assert not machine.try_acquire(F(101))
 
 
-@BOTH
+@ALL
 def test_a_new_bucket_is_full_whatever_the_time(kind):
     for now in (F(-(10**9)), F(0), F(10**12)):
         machine = kind(2, F(1))
@@ -162,7 +167,7 @@ def test_a_new_bucket_is_full_whatever_the_time(kind):
         assert not machine.try_acquire(now)
 
 
-@BOTH
+@ALL
 def test_a_year_later_it_is_full_and_no_fuller(kind):
     machine = kind(5, 1000.0)
     year = 365 * 86400.0
@@ -171,7 +176,7 @@ def test_a_year_later_it_is_full_and_no_fuller(kind):
     assert sum(machine.try_acquire(10.0 + year) for _ in range(10)) == 5
 
 
-@BOTH
+@ALL
 def test_a_cost_above_the_capacity_is_never_granted_and_takes_nothing(kind):
     machine = kind(5, 1.0)
     assert not machine.try_acquire(0.0, 50)
@@ -179,7 +184,7 @@ def test_a_cost_above_the_capacity_is_never_granted_and_takes_nothing(kind):
     assert machine.tokens_at(0.0) == 5
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("cost", [0, -1, math.nan, math.inf, -math.inf])
 def test_a_cost_that_is_no_amount_is_an_error(kind, cost):
     machine = kind(5, 1.0)
@@ -189,7 +194,7 @@ def test_a_cost_that_is_no_amount_is_an_error(kind, cost):
     assert machine.tokens_at(0.0) == 5
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("cost", [0, -1, math.nan])
 def test_a_refund_that_is_no_amount_is_an_error(kind, cost):
     machine = kind(5, 1.0)
@@ -197,7 +202,7 @@ def test_a_refund_that_is_no_amount_is_an_error(kind, cost):
         machine.refund(cost, 0.0)
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("value", [-1, -0.001, math.nan, math.inf, "10", None])
 def test_settings_that_cannot_work_are_refused_with_their_value(kind, value):
     with pytest.raises(ConfigError, match=f"capacity must be .* not {value!r}"):
@@ -206,7 +211,7 @@ def test_settings_that_cannot_work_are_refused_with_their_value(kind, value):
         kind(1, value)
 
 
-@BOTH
+@ALL
 def test_a_capacity_of_0_refuses_everything(kind):
     machine = kind(0, 1.0)
     assert not machine.try_acquire(5.0)
@@ -215,7 +220,7 @@ def test_a_capacity_of_0_refuses_everything(kind):
     assert machine.tokens_at(5.0) == 0
 
 
-@BOTH
+@ALL
 def test_a_capacity_below_one_token_never_grants_one(kind):
     machine = kind(0.9995, 1e5)
     assert not machine.try_acquire(1e6)
@@ -241,7 +246,7 @@ def roomy(capacity, rate, now):
     return capacity * rate * math.ulp(now) < 1 / 1024
 
 
-@BOTH
+@ALL
 @given(**FLOATS)
 def test_a_full_burst_at_one_instant_is_whole_on_floats(kind, capacity, rate, now):
     assume(roomy(capacity, rate, now))
@@ -250,7 +255,7 @@ def test_a_full_burst_at_one_instant_is_whole_on_floats(kind, capacity, rate, no
     assert not machine.try_acquire(now)
 
 
-@BOTH
+@ALL
 @given(
     **FLOATS,
     spent=st.lists(st.tuples(st.floats(0, 50), st.integers(1, 1000)), max_size=8),
@@ -283,7 +288,7 @@ def test_a_caller_on_the_beat_is_always_granted_on_floats(rate, start):
         now += 1 / rate
 
 
-@BOTH
+@ALL
 def test_a_rate_of_a_token_in_decades(kind):
     machine = kind(1, 1e-9)
     assert machine.try_acquire(1000.0)

@@ -1,0 +1,117 @@
+"""SharedGcra: `core.limit.Gcra` with its one number in a file that all workers of a machine map.
+
+Law     That of `Gcra`, step for step; the tests hold it to the same tables.
+State   `full_at`, eight bytes in a `HostFile`, found by a key. A key names the same bucket in
+        every worker for as long as the file lives, so rate and capacity belong into it.
+Bounds  Where the file's lock cannot be had, nothing is granted and nothing given back.
+Cost    Two system calls. Reading takes no lock.
+"""
+
+# ruff: noqa: PLR1730  # min() and max() are calls: inside a run they would let others in
+
+from math import inf
+
+from trafficcore.core.limit import FASTEST_GCRA
+from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.gcra import first_grant, spacing
+from trafficcore.errors import ConfigError
+from trafficcore.store.file import HostFile
+
+__all__ = ["SharedGcra"]
+
+
+class SharedGcra:
+    """Holds at most `capacity` tokens and earns `rate` of them a second, for all workers together.
+
+    The rate is above 0 and at most 1e6. Numbers are kept as floats. `try_acquire` and `refund` are
+    *guarded*, by the file's two locks; the others only read.
+    """
+
+    __slots__ = ("_at", "_file", "burst", "capacity", "inc", "rate")
+
+    def __init__(self, file: HostFile, key: str, capacity: float, rate: float) -> None:
+        self.inc, self.burst = spacing(capacity, rate)
+        if rate > FASTEST_GCRA:
+            raise ConfigError(f"a shared rate must be at most {FASTEST_GCRA}, not {rate!r}")
+        self.capacity = capacity
+        self.rate = rate
+        self._file = file
+        self._at = file.find(key)
+
+    @property
+    def full_at(self) -> float:
+        """When the bucket was, or will be, full again."""
+        return self._file.floats[self._at]
+
+    def try_acquire(self, now: float, cost: float = 1) -> bool:
+        """Take `cost` tokens if they are there at `now`. Twin: `Gcra.try_acquire`."""
+        need = self.inc
+        if cost != 1:
+            if not 0 < cost <= self.capacity:
+                return refused_cost(cost, self.capacity)
+            need *= cost
+        file = self._file
+        with file.lock:
+            turns = file.turns
+            try:
+                if not file.seize():
+                    return False
+                floats, at = file.floats, self._at
+                # From here to the store no call: what runs in between runs before, and is seen.
+                if file.turns != turns:
+                    return False
+                t = floats[at]
+                if t < now:
+                    t = now
+                t += need
+                if t - self.burst > now:
+                    return False
+                floats[at] = t
+                return True
+            finally:
+                file.release()
+
+    def refund(self, cost: float, now: float) -> None:
+        """Give `cost` tokens back; what would not fit is lost. Twin: `Gcra.refund`."""
+        if not cost > 0:
+            refused_cost(cost, self.capacity)
+        earned = cost * self.inc
+        file = self._file
+        with file.lock:
+            turns = file.turns
+            try:
+                if not file.seize():
+                    return
+                floats, at = file.floats, self._at
+                if file.turns != turns:
+                    return
+                t = floats[at] - earned
+                if t < now:
+                    t = now
+                floats[at] = t
+            finally:
+                file.release()
+
+    def tokens_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`."""
+        t = self.full_at
+        if t < now:
+            return self.capacity
+        tokens = (self.burst - (t - now)) / self.inc
+        if tokens > self.capacity:
+            return self.capacity
+        return tokens if tokens > 0 else 0
+
+    def earliest(self, now: float, cost: float = 1) -> float:
+        """Return the first time from `now` on at which `cost` is granted; `inf` if never.
+
+        Absolute, and granted at exactly that time if no worker takes or gives meanwhile.
+        """
+        if not 0 < cost <= self.capacity:
+            refused_cost(cost, self.capacity)
+            return inf
+        return first_grant(now, cost * self.inc, self.burst, self.full_at)
+
+    def snapshot(self, now: float) -> dict[str, float]:
+        """Return the level at `now` and the settings, as plain data."""
+        return {"tokens": self.tokens_at(now), "capacity": self.capacity, "rate": self.rate}
