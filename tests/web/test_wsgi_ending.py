@@ -225,3 +225,33 @@ def test_a_length_that_the_server_may_ask_for_stays_known(clock: Clock) -> None:
     with pytest.raises(TypeError):
         len(body)  # type: ignore[arg-type]
     body.close()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("made", [list, iter])
+def test_a_body_goes_on_where_it_was_left(made: Any, clock: Clock) -> None:
+    own = watching()
+    body = traffic(returning(made([b"a", b"b", b"c"])), own, clock)(environ(), Started())
+    assert next(iter(body)) == b"a"
+    assert next(iter(body)) == b"b"
+    assert in_flight(own) == 1
+    assert list(body) == [b"c"]
+    assert in_flight(own) == 0
+    assert list(body) == []
+
+
+def test_a_server_that_lets_go_of_a_body_has_ended_it(clock: Clock) -> None:
+    own = watching()
+    items = Items(b"a", b"b")
+    body = iter(traffic(returning(items), own, clock)(environ(), Started()))
+    assert (next(body), in_flight(own)) == (b"a", 1)
+    del body
+    assert (items.closed, in_flight(own)) == (1, 0)
+    assert not is_open(own, clock())  # cancelled, which says nothing of the service
+
+
+def test_an_item_that_is_no_item_is_the_applications_fault(clock: Clock) -> None:
+    own = watching()
+    body = traffic(returning([None]), own, clock)(environ(), Started())
+    with pytest.raises(TypeError):
+        list(body)
+    assert is_open(own, clock())
