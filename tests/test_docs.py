@@ -4,6 +4,7 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from sybil import Sybil
@@ -34,12 +35,21 @@ def test_the_pages_have_examples() -> None:
     assert examples >= 15
 
 
-def test_the_field_tables_are_those_of_the_loader() -> None:
-    spec = importlib.util.spec_from_file_location("fields", ROOT / "docs" / "fields.py")
+def _script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    fields = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(fields)
-    for name, write in fields.PAGES.items():
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    return script
+
+
+def test_the_field_tables_are_those_of_the_loader() -> None:
+    for name, write in _script("fields").PAGES.items():
         written = (ROOT / "docs" / "reference" / name).read_text("utf-8")
         assert written == write(), "run: python docs/fields.py"
+
+
+def test_the_page_of_checks_is_that_of_the_registry() -> None:
+    written = (ROOT / "docs" / "reference" / "checks.md").read_text("utf-8")
+    assert written == _script("checks").page(), "run: python docs/checks.py"
