@@ -72,7 +72,7 @@ def test_several_limits_are_one_verdict_all_or_nothing():
     gate = LimitGate([Limit("10/min", name="wide"), Limit("1/min", name="narrow", on="/x")])
     assert ask(gate, path="/x") == 2
     assert isinstance(ask(gate, path="/x"), Rejection)
-    assert gate["wide"].whole_tokens("", 0) == 9
+    assert gate["wide"].left("", 0)[0] == 9
     assert [ask(gate) for _ in range(9)] == [1] * 9
     refusal = ask(gate)
     assert isinstance(refusal, Rejection)
@@ -92,7 +92,7 @@ def test_what_was_paid_can_be_given_back():
     gate = LimitGate([Limit("3/min", cost=2, name="a")])
     met = gate.admit(scope(), "GET", "/", 0)
     gate.give_back(met, 0)
-    assert gate["a"].whole_tokens("", 0) == 3
+    assert gate["a"].left("", 0)[0] == 3
 
 
 def test_exempt_requests_are_not_met():

@@ -77,7 +77,7 @@ def test_what_an_engine_refuses_further_in_costs_no_token(kind, clock):
         shell = app.wsgi_app = WsgiTraffic(app.wsgi_app, **options)
         client = app.test_client()
     assert [client.get("/").status_code for _ in range(4)] == [200, 429, 429, 429]
-    assert shell.limits["outer"].whole_tokens("", clock()) == 9
+    assert shell.limits["outer"].left("", clock())[0] == 9
     assert engine.snapshot(clock())["traffic"]["inbound"]["refused"] == 3
 
 

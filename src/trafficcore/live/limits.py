@@ -9,7 +9,7 @@ Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
 
 import re
 from collections.abc import Callable, Iterable
-from math import ceil, floor, inf
+from math import ceil
 from typing import Any, Final
 
 import attrs
@@ -131,6 +131,7 @@ class Bound:
     __slots__ = (
         "capacity",
         "earliest",
+        "item",
         "limit",
         "machine",
         "name",
@@ -148,6 +149,8 @@ class Bound:
     def __init__(self, limit: Limit, name: str) -> None:
         self.limit = limit
         self.name = name
+        #: What the headers that tell of it call it, and its policy there; see `web.limit_headers`.
+        self.item = self.policy = ""
         self.shadow = limit.shadow
         self.refused = 0
         self.shadowed = 0
@@ -167,18 +170,19 @@ class Bound:
         keyed = guarded(KeyedGcra)
         return keyed(self.capacity, self.rate, max_keys=self.limit.max_keys, lock=lock)
 
-    def whole_tokens(self, key: str, now: float) -> int:
-        """Return how many whole tokens a key has."""
-        tokens: float = self.tokens_at(key, now)
-        return floor(tokens + 1e-9)
+    def left(self, key: str, now: float) -> tuple[int, int | None]:
+        """Return how many whole tokens a key has, and in how many whole seconds it has one more.
 
-    def next_token(self, key: str, now: float) -> int | None:
-        """Return whole seconds until there is one more whole token; None: full, or never."""
-        tokens = self.whole_tokens(key, now)
-        if tokens >= self.capacity or not self.rate:
-            return None
-        due = self.earliest(key, now, tokens + 1) if tokens + 1 <= self.capacity else inf
-        return ceil(due - now - 1e-6) if due < inf else None
+        None: never, or it is full. A remainder of rounding is no token short.
+        """
+        tokens = self.tokens_at(key, now)
+        whole = int(tokens + 1e-9)
+        rate = self.rate
+        if whole >= self.capacity or not rate:
+            return whole, None
+        wait = (whole + 1 - tokens) / rate - 1e-6
+        seconds = int(wait)
+        return whole, seconds + 1 if wait > seconds else seconds
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return counts and settings as plain data."""

@@ -13,12 +13,16 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
 from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
 from trafficcore.web.facts import Labels, under
-from trafficcore.web.limit_headers import Rows
+from trafficcore.web.limit_headers import NAMES, Rows
 from trafficcore.web.limits import LimitGate
 
 __all__ = ["AsgiLimits"]
 
+RawHeader = tuple[bytes, bytes]
+
 _KINDS: Final = ("http", "websocket")
+_STARTS: Final = ("http.response.start", "websocket.http.response.start")
+_NAMES: Final = frozenset(name.encode("ascii") for name in NAMES)
 
 
 class AsgiLimits(AsgiTraffic):
@@ -78,13 +82,22 @@ def _headed(send: Send, rows: Rows) -> Send:
     A plain function that returns the server's own awaitable: a coroutine more would cost more
     than all the rest of it.
     """
+    own = [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
 
     def with_headers(message: Message) -> Awaitable[None]:
-        if message["type"] in ("http.response.start", "websocket.http.response.start"):
-            given = list(message.get("headers") or ())
-            names = {name.lower() for name, _ in given}
-            given += [row for row in rows if row[0] not in names]
-            message = {**message, "headers": given}
+        if message["type"] in _STARTS:
+            given = message.get("headers") or ()
+            headers = [*given, *own]
+            for name, _ in given:
+                if name in _NAMES:
+                    headers = _once(given, own)
+                    break
+            message = {**message, "headers": headers}
         return send(message)
 
     return with_headers
+
+
+def _once(given: Iterable[RawHeader], own: Iterable[RawHeader]) -> list[RawHeader]:
+    names = {name for name, _ in given}
+    return [*given, *(row for row in own if row[0] not in names)]

@@ -7,18 +7,29 @@
 `envoy`  x-ratelimit-limit, -remaining and -reset of the tightest limit (draft 03, as Envoy sends).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Bound
 
-__all__ = ["KINDS", "Rows", "writer"]
+__all__ = ["KINDS", "NAMES", "Rows", "label", "writer"]
 
 KINDS: Final = ("none", "ietf", "envoy")
 
-#: Header names and values, ready for ASGI.
-Rows = list[tuple[bytes, bytes]]
+#: Every name that is written here.
+NAMES: Final = frozenset(
+    (
+        "ratelimit",
+        "ratelimit-policy",
+        "x-ratelimit-limit",
+        "x-ratelimit-remaining",
+        "x-ratelimit-reset",
+    )
+)
+
+#: Header names and values; text that is ASCII.
+Rows = list[tuple[str, str]]
 Met = Sequence[tuple[Bound, str, float]]
 
 
@@ -29,46 +40,44 @@ def writer(kind: str) -> Callable[[Met, float], Rows] | None:
     return {"ietf": _ietf, "envoy": _envoy}.get(kind)
 
 
-def _quoted(name: str) -> str:
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
-
-
-def policy(bound: Bound) -> str:
-    """Return a limit as an item of RateLimit-Policy."""
+def label(bound: Bound) -> None:
+    """Work out once what a limit is called in these fields."""
+    escaped = bound.name.replace("\\", "\\\\").replace('"', '\\"')
     window = f";w={bound.window}" if bound.window else ""
-    return f"{_quoted(bound.name)};q={int(bound.capacity)}{window}"
+    bound.item = f'"{escaped}"'
+    bound.policy = f"{bound.item};q={int(bound.capacity)}{window}"
 
 
 def _left(bound: Bound, key: str, now: float) -> str:
-    wait = bound.next_token(key, now)
-    reset = "" if wait is None else f";t={wait}"
-    return f"{_quoted(bound.name)};r={bound.whole_tokens(key, now)}{reset}"
+    left, wait = bound.left(key, now)
+    return f"{bound.item};r={left}" if wait is None else f"{bound.item};r={left};t={wait}"
 
 
 def _ietf(met: Met, now: float) -> Rows:
+    if len(met) == 1:  # the usual case, flat
+        bound, key, _ = met[0]
+        return [("ratelimit-policy", bound.policy), ("ratelimit", _left(bound, key, now))]
     if not met:
         return []
-    return [
-        (b"ratelimit-policy", _joined(policy(bound) for bound, _, _ in met)),
-        (b"ratelimit", _joined(_left(bound, key, now) for bound, key, _ in met)),
-    ]
-
-
-def _joined(items: Iterable[str]) -> bytes:
-    return ", ".join(items).encode("ascii")
+    policies = ", ".join([bound.policy for bound, _, _ in met])
+    left = ", ".join([_left(bound, key, now) for bound, key, _ in met])
+    return [("ratelimit-policy", policies), ("ratelimit", left)]
 
 
 def _envoy(met: Met, now: float) -> Rows:
     if not met:
         return []
-    left, bound, key = min(
-        ((bound.whole_tokens(key, now), bound, key) for bound, key, _ in met),
-        key=lambda row: row[0],
-    )
-    reset = 0 if left else bound.next_token(key, now) or 0
+    (left, wait), bound = _tightest(met, now)
     return [
-        (b"x-ratelimit-limit", b"%d" % int(bound.capacity)),
-        (b"x-ratelimit-remaining", b"%d" % left),
-        (b"x-ratelimit-reset", b"%d" % reset),
+        ("x-ratelimit-limit", str(int(bound.capacity))),
+        ("x-ratelimit-remaining", str(left)),
+        ("x-ratelimit-reset", "0" if left else str(wait or 0)),
     ]
+
+
+def _tightest(met: Met, now: float) -> tuple[tuple[int, int | None], Bound]:
+    if len(met) == 1:
+        bound, key, _ = met[0]
+        return bound.left(key, now), bound
+    rows = [(bound.left(key, now), bound) for bound, key, _ in met]
+    return min(rows, key=lambda row: row[0][0])

@@ -15,7 +15,7 @@ from trafficcore.live.limits import Bound, Limit, bind, patterns
 from trafficcore.outcome import Reason
 from trafficcore.web.facts import asgi_facts, wsgi_facts
 from trafficcore.web.keys import reader
-from trafficcore.web.limit_headers import Rows, writer
+from trafficcore.web.limit_headers import label, writer
 
 __all__ = ["LimitGate", "Met"]
 
@@ -53,6 +53,8 @@ class LimitGate:
     ) -> None:  # fmt: skip
         self.limits = bind(limits)
         self.write = writer(headers)
+        for bound in self.limits:
+            label(bound)
         self._problem = problem
         self._wsgi = wsgi
         self._stages = tuple(_Stage(bound, wsgi=wsgi) for bound in self.limits)
@@ -128,7 +130,7 @@ class LimitGate:
             headers = (*headers, ("content-type", "application/problem+json"))
             body = _problem(limit.status, bound.name)
         if self.write is not None:
-            headers = (*headers, *_texts(self.write((*met, by), now)))
+            headers = (*headers, *self.write((*met, by), now))
         due = bound.earliest(key, now, cost)
         retry_at = due if due < inf else None
         return Rejection(Reason.RATE_LIMITED, limit.status, headers, body, None, now, retry_at)
@@ -142,10 +144,6 @@ def _about(stage: _Stage, facts: Facts) -> bool:
     if stage.on is not None and not stage.on(facts):
         return False
     return stage.exempt is None or not stage.exempt(facts)
-
-
-def _texts(rows: Rows) -> tuple[tuple[str, str], ...]:
-    return tuple((name.decode("ascii"), value.decode("ascii")) for name, value in rows)
 
 
 def _problem(status: int, name: str) -> str:

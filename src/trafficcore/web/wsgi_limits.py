@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from trafficcore.engine import Engine, Rejection
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_path
-from trafficcore.web.limit_headers import Rows
+from trafficcore.web.limit_headers import NAMES, Rows
 from trafficcore.web.limits import LimitGate
 from trafficcore.web.wsgi import PAID, WsgiTraffic, refuse
 
@@ -72,9 +72,13 @@ def _headed(start_response: "StartResponse", rows: Rows) -> "StartResponse":
     def with_headers(
         status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
-        names = {name.lower() for name, _ in headers}
-        added = [(n.decode("ascii"), v.decode("ascii")) for n, v in rows]
-        headers = [*headers, *(row for row in added if row[0] not in names)]
+        own: Rows = rows
+        for name, _ in headers:
+            if name[:1] in "RrXx" and name.lower() in NAMES:
+                names = {given.lower() for given, _ in headers}
+                own = [row for row in rows if row[0] not in names]
+                break
+        headers = headers + own
         if exc_info is None:  # servers count their arguments
             return start_response(status, headers)
         return start_response(status, headers, exc_info)
