@@ -116,7 +116,7 @@ def build_load(record: Record, notes: Notes) -> Load:
     plain = {
         name: record.values[name]
         for name in (
-            "method", "address", "start", "calls", "timeout", "refused_after", "clients", "think",
+            "address", "start", "calls", "timeout", "refused_after", "clients", "think",
             "stagger", "warmup_calls", "backoff", "duration",
         )
         if name in record.values
@@ -126,6 +126,7 @@ def build_load(record: Record, notes: Notes) -> Load:
         host=host,
         path=unquote(url.path) or "/",
         query=url.query,
+        method=record.get("method", "GET").upper(),
         scheme=url.scheme,
         direction=Direction(record.get("direction", "inbound")),
         headers=tuple((key.lower(), value) for key, value in record.get("headers", ())),
