@@ -1,11 +1,18 @@
 """Telling the listeners: outside every lock, and at no risk to traffic."""
 
 from collections.abc import Iterable
+from typing import Final
 
-from trafficcore.engine.events import Event, Listener, PolicyLoaded, RuleRead
+from trafficcore.engine.events import Event, Listener, PolicyLoaded, RuleRead, Unmatched
+from trafficcore.engine.facts import Facts
+from trafficcore.engine.plan import Side
+from trafficcore.engine.route import Routes
 from trafficcore.engine.table import Table
 
 __all__ = ["Announcer"]
+
+#: Requests without any rule before somebody should be told that the Hosts may be undeclared.
+_UNMATCHED: Final = 1000
 
 
 class Announcer:
@@ -30,3 +37,9 @@ class Announcer:
         for rule in table.rules:
             self.tell(RuleRead(0, rule.source, rule.about, rule.why_not))
         self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))
+
+    def note_unmatched(self, side: Side, routes: Routes, facts: Facts, now: float) -> None:
+        """Count a request that no rule is about; tell once when there are many of them."""
+        side.unmatched += 1
+        if side.unmatched == _UNMATCHED and routes.any_rules:
+            self.tell(Unmatched(now, _UNMATCHED, facts.host))

@@ -10,16 +10,17 @@ Cost   `admit` + `settle` take no lock and read no clock while nobody waits and 
 
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 from trafficcore.engine.announce import Announcer
-from trafficcore.engine.compile import Build, compile_policy
-from trafficcore.engine.events import Listener, ModeChanged, Unmatched
+from trafficcore.engine.compile import Build
+from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.plan import Plan, Side
+from trafficcore.engine.policies import Policies
 from trafficcore.engine.queueing import poll, schedule
 from trafficcore.engine.refuse import Refuser
 from trafficcore.engine.schedule import Class
@@ -30,8 +31,6 @@ from trafficcore.spec import Direction, Policy
 __all__ = ["Engine"]
 
 INBOUND = Direction.INBOUND
-#: Requests without any rule before somebody should be told that the Hosts may be undeclared.
-_UNMATCHED: Final = 1000
 
 
 class Engine:
@@ -60,24 +59,21 @@ class Engine:
         self.refuse = Refuser(self.tell)
         self._sides = (Side("inbound", self._lock), Side("outbound", self._lock))
         self._inbound, self._outbound = self._sides
-        self.source: Callable[[], Policy] = lambda: policy
         self.permit = guarded(Permit, locked)
         self._mode = Mode(mode)
         self._admit_otherwise = otherwise(self._mode)
-        self.reloads = 0
         #: What wakes those who wait, once a shell has needed one.
         self.driver: Any = None
-        self._build = Build(
+        build = Build(
             identity=identity or Identity(),
             endpoints=dict(endpoints or {}),
             tell=self.tell,
             max_waiting=max_waiting,
             locked=locked,
         )
-        self._table = compile_policy(policy, self._build)
-        self._table.stock.commit()
-        self._queues = self._table.quotas
-        self._left: list[Plan] = []
+        #: The policies in force; their table once more, for each request looks at it.
+        self.policies = Policies(policy, build)
+        self._table = self.policies.table
         after_fork(self)
         self.announcer.tell_loaded(self._table, reload=False)
 
@@ -138,28 +134,9 @@ class Engine:
         Rules that did not change keep their state, endpoints that stay keep theirs, and who waits
         goes on waiting. A set with any fault raises `ManifestError` and changes nothing.
         """
-        import attrs
-
+        read = None if source is None else _reader(source)
         with self._lock:
-            read = self.source if source is None else _reader(source)
-            build = self._build
-            if hosts is not None:
-                build = attrs.evolve(build, identity=attrs.evolve(build.identity, hosts=hosts))
-            if endpoints is not None:
-                build = attrs.evolve(build, endpoints=dict(endpoints))
-            table = compile_policy(read(), build, self._table)
-            waiting = [stage for stage in self._queues if stage.queue.waiting]
-            table.stock.commit()
-            kept = {id(stage.queue) for stage in table.quotas}
-            left = [stage for stage in waiting if id(stage.queue) not in kept]
-            self._queues = (*table.quotas, *left)
-            # a request may still be on its way through the table that is replaced now, so its
-            # plans count on; those of the one before it have been left long since
-            for rule in table.rules:
-                rule.leave(self._left)
-            self._left = self._table.plans()
-            self._table, self._build, self.source = table, build, read
-            self.reloads += 1
+            self._table = table = self.policies.replace(read, hosts, endpoints)
         self.announcer.tell_loaded(table, reload=True)
 
     @property
@@ -198,10 +175,10 @@ class Engine:
         if plan.__class__ is not Plan:
             plan = plan.plan(facts)
         if self._admit_otherwise is not None:
-            return self._admit_otherwise(self, plan, side, facts, now)
+            return self._admit_otherwise(self, plan, side, routes, facts, now)
         plan.hits += 1
         if not plan.rules:
-            self.note_unmatched(side, facts, now)
+            self.announcer.note_unmatched(side, routes, facts, now)
         limit = plan.limit
         if limit is not None and not limit.try_acquire(now):
             return self.refuse.limited(plan, side, now)
@@ -247,14 +224,14 @@ class Engine:
 
     def poll(self, now: float) -> list[tuple[Queued, Permit | Rejection]]:
         """Run what is due and return whose wait is over, each with its verdict. *Guarded*."""
-        return poll(self, self._queues, now)
+        return poll(self, self.policies.queues, now)
 
     def next_deadline(self) -> float:
         """Return when `poll` has something to do for somebody who waits; `inf`: nobody does.
 
         Sweeps and the ends of breaks need no call: the next request finds them due.
         """
-        return min((stage.queue.next_deadline() for stage in self._queues), default=inf)
+        return min((stage.queue.next_deadline() for stage in self.policies.queues), default=inf)
 
     def cancel(self, ticket: Queued, now: float) -> bool:
         """Give a place in a queue up; False: the wait is over already, and `poll` has its verdict.
@@ -268,22 +245,13 @@ class Engine:
         ticket.plan.refund(ticket.flows, now)
         return True
 
-    def note_unmatched(self, side: Side, facts: Facts, now: float) -> None:
-        """Count a request that no rule is about; tell once when there are many of them."""
-        side.unmatched += 1
-        if side.unmatched == _UNMATCHED:
-            table = self._table
-            routes = table.inbound if side is self._inbound else table.outbound
-            if routes.any_rules:
-                self.tell(Unmatched(now, _UNMATCHED, facts.host))
-
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return everything there is to see, as plain data fit for JSON."""
         return snapshot(self, self._table, self._sides, now)
 
     def after_fork(self) -> None:
         """In a fork's child: who waits waits in the parent; here their places are gone."""
-        for stage in self._queues:
+        for stage in self.policies.queues:
             stage.clear()
         for side in self._sides:
             side.queued = 0

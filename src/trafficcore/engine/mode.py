@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from trafficcore.core.balance import Endpoint
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.plan import Plan, Side
+from trafficcore.engine.route import Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import Class
 from trafficcore.engine.verdict import Permit
@@ -37,7 +38,9 @@ def otherwise(mode: Mode) -> Callable[..., Permit] | None:
     return admit_off if mode is OFF else admit_shadow
 
 
-def admit_off(engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: float) -> Permit:
+def admit_off(
+    engine: "Engine", plan: Plan, side: Side, _routes: Routes, _facts: Facts, now: float
+) -> Permit:
     """Admit without a look at any policy; a call that needs an endpoint gets the next in turn."""
     cluster = plan.cluster
     if cluster is not None and now >= cluster.next_sweep:
@@ -47,14 +50,16 @@ def admit_off(engine: "Engine", plan: Plan, side: Side, _facts: Facts, now: floa
     return engine.permit().begin(_NO_PLAN, side, 0, endpoint, (), now)
 
 
-def admit_shadow(engine: "Engine", plan: Plan, side: Side, facts: Facts, now: float) -> Permit:
+def admit_shadow(
+    engine: "Engine", plan: Plan, side: Side, routes: Routes, facts: Facts, now: float
+) -> Permit:
     """Run every machine, refuse nothing: count what would have been refused, rule by rule.
 
     Nobody waits, and ejected endpoints get their calls: the policies change nothing at all.
     """
     plan.hits += 1
     if not plan.rules:
-        engine.note_unmatched(side, facts, now)
+        engine.announcer.note_unmatched(side, routes, facts, now)
     noted: list[tuple[Reason, Rule]] = [
         (Reason.RATE_LIMITED, stage.rule)
         for stage in plan.limits

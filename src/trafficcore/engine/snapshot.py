@@ -26,7 +26,7 @@ def snapshot(engine: "Engine", table: Table, sides: Iterable[Side], now: float) 
     return {
         "mode": engine.mode.value,
         "now": now,
-        "reloads": engine.reloads,
+        "reloads": engine.policies.reloads,
         "listener_errors": engine.announcer.errors,
         "traffic": {side.direction: side.snapshot() for side in sides},
         "rules": [{**rule.snapshot(), **details.get(id(rule), {})} for rule in table.rules],

@@ -51,5 +51,5 @@ def load_engine(
     read = read_policy(source)
     chosen = mode_of_environment() if mode is None else mode
     engine = cls(read(), mode=chosen, listeners=listeners, **settings)
-    engine.source = read
+    engine.policies.source = read
     return engine

@@ -1,0 +1,65 @@
+"""`Policies`: those in force, and how others take their place.
+
+Law    a replacement is built whole, from a source that may fail, before anything changes; then one
+       store puts it in place. What did not change keeps its state, who waits goes on waiting, and
+       a request that is on its way through the old table counts where it began.
+State  the source, what the table was built with, the table; queues that somebody still waits in.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.plan import Plan
+from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.table import Table
+from trafficcore.spec import Policy
+
+__all__ = ["Policies"]
+
+
+class Policies:
+    """What an engine is made of. `replace` is called under the engine's lock."""
+
+    __slots__ = ("_build", "_left", "queues", "reloads", "source", "table")
+
+    def __init__(self, policy: Policy, build: Build) -> None:
+        #: Reads the policies, again each time it is called.
+        self.source: Callable[[], Policy] = lambda: policy
+        self.reloads = 0
+        self._build = build
+        self.table: Table = compile_policy(policy, build)
+        self.table.stock.commit()
+        #: The queues of the table, and those of earlier ones in which somebody waits.
+        self.queues: tuple[QuotaStage, ...] = self.table.quotas
+        self._left: list[Plan] = []
+
+    def replace(
+        self,
+        read: Callable[[], Policy] | None,
+        hosts: Mapping[str, Iterable[str]] | None,
+        endpoints: Mapping[str, Iterable[Any]] | None,
+    ) -> Table:
+        """Put what `read` returns in force and return its table; None: the same source again."""
+        read = read or self.source
+        build = self._build
+        if hosts is not None:
+            build = attrs.evolve(build, identity=attrs.evolve(build.identity, hosts=hosts))
+        if endpoints is not None:
+            build = attrs.evolve(build, endpoints=dict(endpoints))
+        table = compile_policy(read(), build, self.table)
+        waiting = [stage for stage in self.queues if stage.queue.waiting]
+        table.stock.commit()
+        kept = {id(stage.queue) for stage in table.quotas}
+        left = [stage for stage in waiting if id(stage.queue) not in kept]
+        self.queues = (*table.quotas, *left)
+        # a request may still be on its way through the table that is replaced now, so its plans
+        # count on; those of the one before it have been left long since
+        for rule in table.rules:
+            rule.leave(self._left)
+        self._left = self.table.plans()
+        self.table, self._build, self.source = table, build, read
+        self.reloads += 1
+        return table
