@@ -35,12 +35,12 @@ _SLACK: Final = 64
 class FairQueue:
     """Who goes next, by weight. Not safe by itself: its owner holds a lock around every call.
 
-    `heap` holds something exactly while somebody waits; read it and `waiting` at will.
+    `heap` holds something while somebody waits, `left` counts who went; read them at will.
     """
 
     __slots__ = (
-        "_arrived", "_homes", "_lanes", "_left", "_make", "_room", "_since", "_size", "_start",
-        "_virtual", "heap",
+        "_arrived", "_homes", "_lanes", "_make", "_room", "_since", "_size", "_start", "_virtual",
+        "heap", "left",
     )  # fmt: skip
 
     def __init__(self, *, tags: str = "finish", entry: type[Entry] = Entry) -> None:
@@ -57,13 +57,13 @@ class FairQueue:
         self.heap: list[Any] = []
         #: How many ever came, which numbers them, and how many went; `_arrived` at the beginning
         #: of this busy period names it.
-        self._arrived = self._left = self._since = 0
+        self._arrived = self.left = self._since = 0
         self._virtual: Any = 0
 
     @property
     def waiting(self) -> int:
         """How many wait."""
-        return self._arrived - self._left
+        return self._arrived - self.left
 
     def push(
         self,
@@ -147,7 +147,7 @@ class FairQueue:
         else:
             lane.top = None
             heappop(heap)
-        self._left = left = self._left + 1
+        self.left = left = self.left + 1
         if left == self._arrived:
             self._rest()
         return entry
@@ -205,14 +205,14 @@ class FairQueue:
         """Take a waiting entry out; what its lane's clock says is settled before."""
         lane: Lane = entry.lane
         entry.waiting = False
-        self._left += 1
+        self.left += 1
         if lane.fifo[0] is entry:
             lane.fifo.popleft()
             lane.trim()
             self._wake(lane, again=True)
         else:
             lane.bury(entry)
-        if self._left == self._arrived:
+        if self.left == self._arrived:
             self._rest()
 
     def _wake(self, lane: Lane, *, again: bool = False) -> None:

@@ -156,10 +156,10 @@ class QuotaQueue:
             fair = self._fair
             if fair.heap:
                 self._till.spend(now, decided)
-            if fair.heap and self._budget.dry:
-                while (waiter := fair.head()) is not None:
-                    self._refuse(waiter, now, Reason.RATE_LIMITED)
-                    decided.append(waiter)
+                if self._budget.dry:
+                    while (waiter := fair.head()) is not None:
+                        self._refuse(waiter, now, Reason.RATE_LIMITED)
+                        decided.append(waiter)
             if deadlines and deadlines[0][0] <= now:
                 self._time_out(now, decided, also_now=True)
             return decided

@@ -26,15 +26,19 @@ GRANTED = Fate.GRANTED
 class Till:
     """Held under its owner's lock."""
 
-    __slots__ = ("_budget", "_fair", "chosen", "granted")
+    __slots__ = ("_budget", "_dropped", "_fair", "chosen")
 
     def __init__(self, budget: TokenBucket | Slots, fair: FairQueue) -> None:
         self._budget: Any = budget
         self._fair = fair
         #: The one above the capacity whose debt is being paid.
         self.chosen: Waiter | None = None
-        #: How many went.
-        self.granted = 0
+        self._dropped = 0
+
+    @property
+    def granted(self) -> int:
+        """How many went: who left the queue and was not dropped."""
+        return self._fair.left - self._dropped
 
     def spend(self, now: float, granted: list[Waiter]) -> None:
         """Let go who can go at `now`, in order; somebody waits."""
@@ -64,10 +68,8 @@ class Till:
             budget.last = last
             pop()
             waiter.fate = GRANTED
-            waiter.lease = 1
             waiter.at = now
             granted.append(waiter)
-            self.granted += 1
 
     def _spend_by_rule(self, now: float, granted: list[Waiter]) -> None:
         """Spend a budget that is no plain bucket."""
@@ -101,7 +103,6 @@ class Till:
         waiter.lease = lease
         waiter.at = now
         granted.append(waiter)
-        self.granted += 1
 
     def due(self, head: Waiter | None) -> Any:
         """Return when the next may go: -inf, now; `inf`, when something is given back."""
@@ -118,7 +119,8 @@ class Till:
         return self._budget.supplied(now, cost)
 
     def drop(self, waiter: Waiter, now: float = -inf) -> None:
-        """Take back what one paid who leaves before he may go."""
+        """Note one who leaves before he may go; what he has paid comes back."""
+        self._dropped += 1
         if self.chosen is waiter:
             self.chosen = None
             self._budget.refund(now, waiter.cost)
