@@ -84,8 +84,8 @@ _FAILURE = Object(
     ),
     rules=(
         _tell_failure,
-        at_most_one("refused", "hangs", "status"),
-        at_most_one("refused", "hangs", "latency"),
+        at_most_one("refused", "hangs"),
+        *(at_most_one(how, what) for how in ("refused", "hangs") for what in ("status", "latency")),
     ),
 )
 _SERVICE = Object(

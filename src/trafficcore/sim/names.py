@@ -18,7 +18,7 @@ _LISTED = 8
 
 def amiss(expectation: Expectation, scenario: Scenario) -> Iterator[str]:
     """Yield what is wrong with an expectation of a scenario."""
-    classes = [load.name for load in scenario.loads]
+    classes = list(dict.fromkeys(load.name for load in scenario.loads))
     for name in expectation.classes:
         if name not in classes:
             yield f"names the class {short(name)}{_hint(name, classes)}"

@@ -60,7 +60,8 @@ def prepare(source: Source) -> list[Prepared]:
             if scenario is not None:
                 own = [_again(notes.file, text)] if others else []
                 found.append((scenario, [*own, *_beside(notes.file, scenario.manifests)]))
-    faults = list(ledger.errors)
+    files = list(dict.fromkeys(fault.file for fault in ledger.errors))
+    faults = sorted(ledger.errors, key=lambda it: (files.index(it.file), it.line, it.column))
     prepared = []
     for scenario, sources in found:
         policy = _policy(sources, faults)
@@ -129,7 +130,7 @@ def _loads(spec: Record, services: tuple[Service, ...], notes: Notes) -> tuple[L
             message = f"the load {short(load.name)} is there twice"
             notes.error(item.at("name"), item.to("name"), message, load.name)
         seen.add(load.name)
-        known = [service.name for service in services]
+        known = list(dict.fromkeys(service.name for service in services))
         if known and load.service not in known:
             meant = nearest(load.service, known)
             hint = f"; did you mean {meant!r}?" if meant else f": there is {', '.join(known)}"
