@@ -89,7 +89,7 @@ TWINS = {
     "200 of guest at least 0": lambda: count(lambda c: c.code == 200, "guest"),
     "5xx from 5 s to 8 s at least 0": lambda: count(lambda c: c.code // 100 == 5, "", 5, 8),
     "timeout after 8 s at least 0": lambda: count(lambda c: c.code == 0, "", 8),
-    "refused of gold before 6 s at least 0": lambda: count(lambda c: c.reason != "", "gold", 0, 6),
+    "refused of guest after 6 s at least 0": lambda: count(lambda c: c.reason != "", "guest", 6),
     "rate_limited at least 0 %": lambda: part(lambda c: c.reason == "rate_limited"),
     "no 429 of gold": lambda: count(lambda c: c.code == 429, "gold"),
     "all 200 of guest after 10 s": lambda: count(lambda c: c.code != 200, "guest", 10),
