@@ -25,7 +25,7 @@ def test_this_boot_is_told():
 
 
 def test_where_there_is_no_file_sysctl_is_asked(tmp_path):
-    assert boot_identity(tmp_path / "none", lambda: TEXT.upper()) == UUID(TEXT.strip()).bytes
+    assert boot_identity(tmp_path / "none", TEXT.upper) == UUID(TEXT.strip()).bytes
 
 
 def missing():
@@ -38,5 +38,7 @@ def failing():
 
 @pytest.mark.parametrize("ask", [missing, failing, lambda: "", lambda: "soon"])
 def test_a_boot_that_cannot_be_told_is_an_error(tmp_path, ask):
-    with pytest.raises(StoreError, match="limits cannot be shared: which boot this is cannot be told: "):
+    with pytest.raises(
+        StoreError, match="limits cannot be shared: which boot this is cannot be told: "
+    ):
         boot_identity(tmp_path / "none", ask)

@@ -53,7 +53,9 @@ def test_what_others_can_write_or_read_is_refused(tmp_path):
         folder = tmp_path / oct(mode)
         folder.mkdir()
         folder.chmod(mode)
-        with pytest.raises(StoreError, match=rf"{folder}, .* is open to others \(mode {mode:04o}\)"):
+        with pytest.raises(
+            StoreError, match=rf"{folder}, .* is open to others \(mode {mode:04o}\)"
+        ):
             share_directory({"TRAFFICCORE_SHARE_DIR": str(folder)})
 
 

@@ -128,17 +128,19 @@ class HostFile:
         """
         digest, words = self.digest(key), self.words
         with self.lock:
-            turns = self.turns
-            try:
-                if not self.seize() or self.turns != turns:
-                    raise StoreError(f"{self.path}: another worker does not let go of it")
-                for step in range(self.slots):
-                    slot = FIRST + (digest + step) % self.slots
-                    if words[slot] in (digest, 0):
+            while True:
+                turns = self.turns
+                try:
+                    if not self.seize():
+                        raise StoreError(f"{self.path}: another worker does not let go of it")
+                    slot = self._slot(digest)
+                    if slot is None:
+                        break
+                    if self.turns == turns:
                         words[slot] = digest
                         return slot + self.slots
-            finally:
-                self.release()
+                finally:
+                    self.release()
         raise StoreError(f"{self.path} has no room for {key!r}: all {self.slots} slots are taken")
 
     def after_fork(self) -> None:
@@ -155,6 +157,14 @@ class HostFile:
         self._map.close()
         os.close(self._fd)
         self._fd = -1
+
+    def _slot(self, digest: int) -> int | None:
+        """Return the slot that has this hash, or the first free one on the way to it."""
+        for step in range(self.slots):
+            slot = FIRST + (digest + step) % self.slots
+            if self.words[slot] in (digest, 0):
+                return slot
+        return None
 
     def _reopened(self, fd: int) -> int:
         """Return a descriptor of the same file that shares no lock with `fd`."""

@@ -3,18 +3,20 @@
 Law     That of `Gcra`, step for step; the tests hold it to the same tables.
 State   `full_at`, eight bytes in a `HostFile`, found by a key. A key names the same bucket in
         every worker for as long as the file lives, so rate and capacity belong into it.
-Bounds  Where the file's lock cannot be had, nothing is granted and nothing given back.
+Bounds  Where the file's lock cannot be had, nothing is granted and nothing given back; a debt
+        that cannot be written down is an error.
 Cost    Two system calls. Reading takes no lock.
 """
 
 # ruff: noqa: PLR1730  # min() and max() are calls: inside a run they would let others in
 
+from collections.abc import Callable
 from math import inf
 
 from trafficcore.core.limit import FASTEST_GCRA
 from trafficcore.core.limit.amounts import refused_cost
 from trafficcore.core.limit.gcra import first_grant, spacing
-from trafficcore.errors import ConfigError
+from trafficcore.errors import ConfigError, StoreError
 from trafficcore.store.file import HostFile
 
 __all__ = ["SharedGcra"]
@@ -23,7 +25,7 @@ __all__ = ["SharedGcra"]
 class SharedGcra:
     """Holds at most `capacity` tokens and earns `rate` of them a second, for all workers together.
 
-    The rate is above 0 and at most 1e6. Numbers are kept as floats. `try_acquire` and `refund` are
+    The rate is above 0 and at most 1e6. Numbers are kept as floats. What takes or gives back is
     *guarded*, by the file's two locks; the others only read.
     """
 
@@ -71,26 +73,40 @@ class SharedGcra:
             finally:
                 file.release()
 
+    def reserve(self, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` tokens now, to be used from the time returned on. Twin: `Gcra.reserve`.
+
+        `inf`: that would be after `latest`, or never, and nothing is taken.
+        """
+        if not 0 < cost <= self.capacity:
+            refused_cost(cost, self.capacity)
+            return inf
+        need = cost * self.inc
+
+        def take(t: float) -> float | None:
+            t = max(t, now) + need
+            return None if t - self.burst > max(latest, now) else t
+
+        t = self._change(take)
+        return inf if t is None else max(t - self.burst, now)
+
+    def charge(self, cost: float, now: float) -> None:
+        """Take `cost` tokens, there or not: what is missing is a debt. Twin: `Gcra.charge`.
+
+        Raises `StoreError` where the file's lock cannot be had: the debt is not written down.
+        """
+        if not 0 < cost < inf:
+            refused_cost(cost, self.capacity)
+        need = cost * self.inc
+        if self._change(lambda t: max(t, now) + need) is None:
+            raise StoreError(f"{self._file.path}: another worker does not let go of it")
+
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. Twin: `Gcra.refund`."""
         if not cost > 0:
             refused_cost(cost, self.capacity)
         earned = cost * self.inc
-        file = self._file
-        with file.lock:
-            turns = file.turns
-            try:
-                if not file.seize():
-                    return
-                floats, at = file.floats, self._at
-                if file.turns != turns:
-                    return
-                t = floats[at] - earned
-                if t < now:
-                    t = now
-                floats[at] = t
-            finally:
-                file.release()
+        self._change(lambda t: max(t - earned, now))
 
     def tokens_at(self, now: float) -> float:
         """Return how many tokens there are at `now`."""
@@ -101,6 +117,15 @@ class SharedGcra:
         if tokens > self.capacity:
             return self.capacity
         return tokens if tokens > 0 else 0
+
+    def level_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`; below 0, how many are owed."""
+        t = self.full_at
+        return self.capacity if t < now else self.capacity - (t - now) / self.inc
+
+    def due(self, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it more than it holds, have come in."""
+        return max(max(self.full_at, now) + cost * self.inc - self.burst, now)
 
     def earliest(self, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never.
@@ -115,3 +140,23 @@ class SharedGcra:
     def snapshot(self, now: float) -> dict[str, float]:
         """Return the level at `now` and the settings, as plain data."""
         return {"tokens": self.tokens_at(now), "capacity": self.capacity, "rate": self.rate}
+
+    def _change(self, step: Callable[[float], float | None]) -> float | None:
+        """Store what `step` makes of `full_at` and return it; None: nothing was stored.
+
+        That is so where `step` says None, and where the file's lock cannot be had.
+        """
+        file, at = self._file, self._at
+        with file.lock:
+            while True:
+                turns = file.turns
+                try:
+                    t = step(file.floats[at]) if file.seize() else None
+                    floats = file.floats
+                    # A signal handler's decision may have come in between; then once more.
+                    if file.turns == turns:
+                        if t is not None:
+                            floats[at] = t
+                        return t
+                finally:
+                    file.release()

@@ -12,8 +12,6 @@ Killed  Stores in this order: `swept`, the hash, `full_at`. After any of them th
 Cost    Two system calls and a keyed hash; a new key looks through its places.
 """
 
-# ruff: noqa: PLR1730  # min() and max() are calls: inside a run they would let others in
-
 from math import inf
 from sys import byteorder
 from typing import Final
@@ -21,7 +19,7 @@ from typing import Final
 from trafficcore.core.limit import FASTEST_GCRA
 from trafficcore.core.limit.amounts import refused_cost
 from trafficcore.core.limit.gcra import first_grant, spacing
-from trafficcore.errors import ConfigError
+from trafficcore.errors import ConfigError, StoreError
 from trafficcore.store.file import HostFile
 from trafficcore.store.layout import FIRST, OVERFLOW_FULL_AT, OVERFLOWED, SWEPT
 
@@ -63,37 +61,28 @@ class SharedKeyed:
 
     def try_acquire(self, key: str, now: float, cost: float = 1) -> bool:
         """Take `cost` tokens of `key`'s if they are there. Twin: `KeyedGcra.try_acquire`."""
+        return self.reserve(key, now, cost, now) <= now
+
+    def reserve(self, key: str, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` of `key`'s tokens now, to be used from the time returned on.
+
+        `inf`: that would be after `latest`, or never, and nothing is taken.
+        """
         if not 0 < cost <= self.capacity:
-            return refused_cost(cost, self.capacity)
-        need = cost * self.inc
-        file = self._file
-        digest = file.digest(key)
-        with file.lock:
-            turns = file.turns
-            try:
-                if not file.seize():
-                    return False
-                at, own = self._seat(digest, now)
-                floats, words = file.floats, file.words
-                # From here to the last store no call: what runs in between runs before, and is
-                # seen.
-                if file.turns != turns:
-                    return False
-                since = floats[at]
-                if not own and since < floats[SWEPT]:
-                    since = floats[SWEPT]
-                t = (since if since > now else now) + need
-                granted = t - self.burst <= now
-                if at == OVERFLOW_FULL_AT:
-                    words[OVERFLOWED] += 1
-                elif granted and not own:
-                    floats[SWEPT] = since
-                    words[at - file.slots] = digest
-                if granted:
-                    floats[at] = t
-                return granted
-            finally:
-                file.release()
+            refused_cost(cost, self.capacity)
+            return inf
+        due = self._reserve(key, now, cost, latest)
+        return inf if due is None else due
+
+    def charge(self, key: str, cost: float, now: float) -> None:
+        """Take `cost` of `key`'s tokens, there or not, however many: a debt.
+
+        Raises `StoreError` where the file's lock cannot be had: the debt is not written down.
+        """
+        if not 0 < cost < inf:
+            refused_cost(cost, self.capacity)
+        if self._reserve(key, now, cost, inf) is None:
+            raise StoreError(f"{self._file.path}: another worker does not let go of it")
 
     def refund(self, key: str, cost: float, now: float) -> None:
         """Give `cost` tokens back to `key`, if it has a bucket of its own."""
@@ -103,19 +92,18 @@ class SharedKeyed:
         file = self._file
         digest = file.digest(key)
         with file.lock:
-            turns = file.turns
-            try:
-                if not file.seize():
-                    return
-                at = self._place(digest)
-                if at is None or file.turns != turns:
-                    return
-                t = file.floats[at] - earned
-                if t < now:
-                    t = now
-                file.floats[at] = t
-            finally:
-                file.release()
+            while True:
+                turns = file.turns
+                try:
+                    at = self._place(digest) if file.seize() else None
+                    floats = file.floats
+                    if file.turns == turns:
+                        if at is not None:
+                            t = floats[at] - earned
+                            floats[at] = t if t > now else now
+                        return
+                finally:
+                    file.release()
 
     def tokens_at(self, key: str, now: float) -> float:
         """Return how many tokens `key` has at `now`."""
@@ -123,6 +111,15 @@ class SharedKeyed:
         if tokens > self.capacity:
             return self.capacity
         return tokens if tokens > 0 else 0
+
+    def level_at(self, key: str, now: float) -> float:
+        """Return how many tokens `key` has at `now`; below 0, how many are owed."""
+        t = self._full(key, now)
+        return self.capacity if t < now else self.capacity - (t - now) / self.inc
+
+    def due(self, key: str, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it above capacity, have come in for `key`."""
+        return max(max(self._full(key, now), now) + cost * self.inc - self.burst, now)
 
     def earliest(self, key: str, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never.
@@ -146,6 +143,39 @@ class SharedKeyed:
             "capacity": self.capacity,
             "rate": self.rate,
         }
+
+    def _reserve(self, key: str, now: float, cost: float, latest: float) -> float | None:
+        """Do what `reserve` does; None where the file's lock cannot be had."""
+        need = cost * self.inc
+        file = self._file
+        digest = file.digest(key)
+        with file.lock:
+            while True:
+                turns = file.turns
+                try:
+                    if not file.seize():
+                        return None
+                    at, own = self._seat(digest, now)
+                    floats, words = file.floats, file.words
+                    # From here to the last store no call: a signal handler's decision comes
+                    # before, and then this one is made once more.
+                    if file.turns == turns:
+                        since = floats[at]
+                        if not own and since < floats[SWEPT]:
+                            since = floats[SWEPT]
+                        t = (since if since > now else now) + need
+                        due = t - self.burst
+                        if at == OVERFLOW_FULL_AT:
+                            words[OVERFLOWED] += 1
+                        if due > now and due > latest:
+                            return inf
+                        if not own and at != OVERFLOW_FULL_AT:
+                            floats[SWEPT] = since
+                            words[at - file.slots] = digest
+                        floats[at] = t
+                        return due if due > now else now
+                finally:
+                    file.release()
 
     def _seat(self, digest: int, now: float) -> tuple[int, bool]:
         """Return the place, in `floats`, that answers a key, and whether it is its own already.

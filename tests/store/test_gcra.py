@@ -1,0 +1,86 @@
+"""SharedGcra is Gcra, to the last bit, whoever asks in between."""
+
+import itertools
+import math
+from contextlib import closing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.shared import shared_gcra
+from trafficcore.core.limit import Gcra
+from trafficcore.errors import ConfigError
+from trafficcore.store import HostFile, SharedGcra
+
+NUMBERS = itertools.count()
+AMOUNTS = st.sampled_from([1, 2, 7]) | st.floats(1e-3, 20)
+TIMES = st.floats(0, 1e3) | st.floats(0, 2**31)
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["take", "reserve", "charge", "refund"]), TIMES, AMOUNTS),
+    max_size=30,
+)
+
+
+def step(machine, verb, now, cost):
+    """Do it, and return all there is to see afterwards."""
+    answers = {
+        "take": lambda: machine.try_acquire(now, cost),
+        "reserve": lambda: machine.reserve(now, cost, now + 5),
+        "charge": lambda: machine.charge(cost, now),
+        "refund": lambda: machine.refund(cost, now),
+    }
+    return (
+        answers[verb](),
+        machine.full_at,
+        machine.tokens_at(now),
+        machine.level_at(now),
+        machine.earliest(now, cost),
+        machine.due(now, 3 * cost),
+        machine.snapshot(now),
+    )
+
+
+@given(capacity=st.integers(0, 100) | st.floats(0, 50), rate=st.floats(1e-6, 1e6), steps=STEPS)
+def test_it_does_what_gcra_does_for_times_in_any_order(capacity, rate, steps):
+    shared, alone = shared_gcra(capacity, rate), Gcra(capacity, rate)
+    for each in steps:
+        assert step(shared, *each) == step(alone, *each)
+
+
+@pytest.fixture(scope="module")
+def workers(tmp_path_factory):
+    """Two openings of one file, as two processes have them."""
+    path = tmp_path_factory.mktemp("host") / "limits"
+    with closing(HostFile(path, slots=1024)) as one, closing(HostFile(path, slots=1024)) as other:
+        yield one, other
+
+
+@given(capacity=st.integers(1, 100), rate=st.floats(1e-6, 1e6), steps=STEPS)
+def test_workers_that_take_turns_are_one_bucket(workers, capacity, rate, steps):
+    key = f"bucket {next(NUMBERS)}"
+    buckets = [SharedGcra(file, key, capacity, rate) for file in workers]
+    alone = Gcra(capacity, rate)
+    for turn, each in enumerate(steps):
+        assert step(buckets[turn % 2], *each) == step(alone, *each)
+
+
+@pytest.mark.parametrize("rate", [1_000_001, 1e9])
+def test_rates_that_one_float_does_not_hold_are_refused(rate):
+    with pytest.raises(ConfigError, match="a shared rate must be at most 1000000, not"):
+        shared_gcra(1, rate)
+    with pytest.raises(ConfigError, match="rate must be above 0"):
+        shared_gcra(1, 0)
+
+
+@pytest.mark.parametrize("cost", [0, -1, math.nan, math.inf])
+def test_a_cost_that_is_no_amount_is_an_error_for_every_verb(cost):
+    machine = shared_gcra(5, 1.0)
+
+    def charge(now, cost):
+        machine.charge(cost, now)
+
+    for ask in (machine.try_acquire, machine.reserve, machine.earliest, charge):
+        with pytest.raises(ConfigError, match="cost must be a finite number above 0, not"):
+            ask(0.0, cost)
+    assert machine.tokens_at(0.0) == 5
