@@ -158,6 +158,8 @@ def test_routes_without_names_are_nothing_to_compare_with(http):
     rule = limiter("{name: web, route: {name_match: buy}}")
     assert undeclared([routes("[web]", http)], rule, "TC503") == []
     assert undeclared([routes("[cart]", HTTP)], rule, "TC503") == []
+    wild = rule.replace("name: web", "name: '*.example.com'")
+    assert undeclared([routes("[cart, '*.other.com']", HTTP)], wild, "TC503") == []
 
 
 @pytest.mark.parametrize(

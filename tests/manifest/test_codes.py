@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
-import trafficcore.judge
-import trafficcore.manifest
+from manifest.helpers import limiter
+from trafficcore import judge, manifest
+from trafficcore.manifest import problems
 from trafficcore.manifest.codes import CODES, SECTIONS
 
 SOURCES = [
     path
-    for package in (trafficcore.manifest, trafficcore.judge)
+    for package in (manifest, judge)
     for path in sorted(Path(package.__file__).parent.glob("*.py"))
 ]
 USED = {code for path in SOURCES for code in re.findall(r'"(TC\d{3})"', path.read_text("utf-8"))}
@@ -44,3 +45,35 @@ def test_faults_are_the_zeros_and_nothing_else():
     assert [code.id[2] == "0" for code in CODES.values()] == [
         code.severity == "error" for code in CODES.values()
     ]
+
+
+# -- what no text of an example can show ---------------------------------------------------------
+
+
+def raised(source):
+    return [problem.code for problem in manifest.check(source).problems]
+
+
+def test_a_file_that_is_not_there_and_one_that_is_no_text(tmp_path):
+    assert raised(tmp_path / "gone.yaml") == ["TC001"]
+    (tmp_path / "a.yaml").write_bytes(b"\xff")
+    assert raised(tmp_path / "a.yaml") == ["TC001"]
+
+
+def test_a_folder_without_manifests(tmp_path):
+    assert raised(tmp_path) == ["TC907"]
+
+
+def test_more_faults_than_anybody_reads():
+    text = limiter("configs: []\n" + "".join(f"x{at}: 1\n" for at in range(3000)))
+    assert raised(text)[998:] == ["TC003", "TC008", "TC106"]
+    assert raised("}\n---\n" * 50)[-1] == "TC008"
+
+
+def test_more_warnings_than_are_kept(monkeypatch):
+    monkeypatch.setattr(problems, "MOST_REMARKS", 3)
+    text = "---\n".join(f"kind: Kind{at}\n" for at in range(3))
+    assert raised(text) == ["TC904"] * 3
+    report = manifest.check(f"{text}---\n" * 2)
+    assert [problem.code for problem in report.problems] == ["TC904"] * 3 + ["TC908"]
+    assert report.problems[-1].message == "3 more warnings and notices are not listed"

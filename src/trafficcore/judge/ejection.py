@@ -34,10 +34,11 @@ def detections(rule: Destination, case: Case) -> Iterator[tuple[OutlierDetection
     top = f"{rule.source.path}.trafficPolicy"
     if rule.policy.outlier is not None:
         yield rule.policy.outlier, f"{top}.outlierDetection"
+    settings = f"{top}.portLevelSettings"
+    paths = case.places.ports(rule.source, settings) if rule.ports else {}
     for number, policy in rule.ports:
         if policy.outlier is not None:
-            setting = case.places.port(rule.source, f"{top}.portLevelSettings", number)
-            yield policy.outlier, f"{setting}.outlierDetection"
+            yield policy.outlier, f"{paths.get(str(number), settings)}.outlierDetection"
 
 
 def _declared(case: Case) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Matchers tried in their order: which earlier one takes everything that a later one takes.
 
 Law    The first that matches wins, so a matcher that an earlier one follows from is never reached.
-State  Each matcher under the longest of its conditions, which a later one must imply.
+State  Each matcher under one of its conditions, the rarest so far: it must follow from a later one.
 Cost   The length of its values for each matcher, not the number of those before it.
 """
 
@@ -34,7 +34,9 @@ class Takers:
         self._count += 1
         entry = _Earlier(self._count, conditions, name)
         if conditions:
-            self._under.setdefault(_key(conditions), []).append(entry)
+            keys = sorted(map(_key, conditions), key=str)
+            rarest = min(keys, key=lambda key: len(self._under.get(key, ())))
+            self._under.setdefault(rarest, []).append(entry)
         elif self._all is None:
             self._all = entry
 
@@ -47,10 +49,10 @@ class Takers:
         return min(found, key=lambda entry: entry.order).name if found else ""
 
 
-def _key(conditions: frozenset[Condition]) -> Condition:
-    """Return the condition that the fewest matchers have, or what it is about."""
-    part, name, how, value = max(conditions, key=lambda it: (len(str(it[3])), str(it)))
-    return (part, name, "any", "") if how in ("in", "not in") else (part, name, how, value)
+def _key(condition: Condition) -> Condition:
+    """Return a condition as those that it follows from list it; sets are not listed."""
+    part, name, how, _ = condition
+    return (part, name, "any", "") if how in ("in", "not in") else condition
 
 
 def _first(

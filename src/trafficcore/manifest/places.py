@@ -35,14 +35,15 @@ class Places:
         found = self._walk(source, path)
         return found and found[1]
 
-    def port(self, source: Source, path: str, number: int) -> str:
-        """Return the path of a port's setting in a list of `portLevelSettings`."""
+    def ports(self, source: Source, path: str) -> dict[str, str]:
+        """Return the path of each port's setting in a list of `portLevelSettings`."""
         settings = self.value(source, path)
+        found: dict[str, str] = {}
         for at in range(len(settings.items) if isinstance(settings, Sequence) else 0):
-            written = self.value(source, f"{path}[{at}].port.number")
-            if isinstance(written, Scalar) and written.text == str(number):
-                return f"{path}[{at}]"
-        return path
+            number = self.value(source, f"{path}[{at}].port.number")
+            if isinstance(number, Scalar):
+                found.setdefault(number.text, f"{path}[{at}]")
+        return found
 
     def _walk(self, source: Source, path: str) -> tuple[Node, Node] | None:
         known = self._documents.get((source.file, source.kind, source.namespace, source.name))
