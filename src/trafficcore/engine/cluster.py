@@ -255,5 +255,5 @@ class Cluster:
                 }
                 for endpoint in self._endpoints.values()
             ],
-            "outlier": None if self._ejector is None else self._ejector.snapshot(now),
+            "outlier": None if self._ejector is None else attrs.asdict(self._ejector.snapshot(now)),
         }

@@ -48,6 +48,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data fit for JSON; the same run gives the same text."""
+        from trafficcore.observe.app import plain
         from trafficcore.sim.timeline import line
 
         return {
@@ -72,7 +73,7 @@ class Result:
             "events": [{"at": event.at, "text": line(event)} for event in self.events],
             "more_events": self.more_events,
             "expectations": [attrs.asdict(verdict) for verdict in self.verdicts],
-            "snapshot": self.snapshot,
+            "snapshot": plain(self.snapshot),
         }
 
 
