@@ -1,4 +1,4 @@
-"""Buckets in a shared file, for tests of the law: one file for all of them, gone with the process."""
+"""Buckets in a shared file, for tests of the law: one nameless file for all of them."""
 
 import itertools
 import tempfile

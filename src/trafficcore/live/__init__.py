@@ -4,5 +4,14 @@ from trafficcore.live.balancer import Balancer
 from trafficcore.live.breaker import CircuitBreaker
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
+from trafficcore.live.shared_limiter import SharedKeyedRateLimiter, SharedRateLimiter
 
-__all__ = ["Balancer", "CircuitBreaker", "KeyedRateLimiter", "QuotaScheduler", "RateLimiter"]
+__all__ = [
+    "Balancer",
+    "CircuitBreaker",
+    "KeyedRateLimiter",
+    "QuotaScheduler",
+    "RateLimiter",
+    "SharedKeyedRateLimiter",
+    "SharedRateLimiter",
+]

@@ -20,6 +20,7 @@ from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.calls import Entry, before
 from trafficcore.live.rates import read_rate
+from trafficcore.live.sharing import counted_here
 from trafficcore.live.waiting import Line, Sleep, wait_in_loop, wait_in_thread
 from trafficcore.outcome import Reason
 
@@ -36,7 +37,8 @@ class KeyedRateLimiter:
     `rate`, `capacity`, costs and verbs are those of `RateLimiter`, with the key (a string) first.
     A key's rate is at most 1e6 tokens/s. At most `max_keys` keys are held: only full buckets are
     forgotten, which changes no verdict, and while none is full new keys share one bucket
-    (`snapshot()["overflowed"]` counts what it answered).
+    (`snapshot()["overflowed"]` counts what it answered). With `share="host"` and a name the buckets
+    are one for all workers of this machine; `members` is that of `RateLimiter`.
 
         limiter = KeyedRateLimiter("100/min", max_keys=50_000)
         limiter.try_acquire(user)
@@ -60,6 +62,16 @@ class KeyedRateLimiter:
         "rate",
     )
 
+    def __new__(  # noqa: PYI034  # or a subclass
+        cls, *_: Any, share: str | None = None, **__: Any
+    ) -> "KeyedRateLimiter":
+        """Choose the class whose buckets are in memory, or in a file."""
+        if share == "host" and cls is KeyedRateLimiter:
+            from trafficcore.live.shared_limiter import SharedKeyedRateLimiter
+
+            return object.__new__(SharedKeyedRateLimiter)
+        return object.__new__(cls)
+
     def __init__(
         self,
         rate: float | str,
@@ -69,17 +81,25 @@ class KeyedRateLimiter:
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
         sleep: Sleep | None = None,
+        share: str | None = None,
+        members: int = 1,
+        member: int | None = None,
     ) -> None:
-        self.rate, self.capacity = read_rate(rate, capacity)
+        numbers = read_rate(rate, capacity)
+        self.rate, self.capacity = counted_here(*numbers, name, share, members, member)
         self.name = name
         self._clock = clock
         self._sleep = sleep
         self._lock = new_lock()
-        self._machine = KeyedGcra(self.capacity, self.rate, max_keys=max_keys, lock=self._lock)
-        self._inc, self._burst = self._machine.inc, self._machine.burst
-        self._full_at = self._machine.full_at
+        self._machine = self._new_machine(max_keys)
         self._lines: dict[str, Line] = {}
         after_fork(self)
+
+    def _new_machine(self, max_keys: int) -> Any:
+        machine = KeyedGcra(self.capacity, self.rate, max_keys=max_keys, lock=self._lock)
+        self._inc, self._burst = machine.inc, machine.burst
+        self._full_at = machine.full_at
+        return machine
 
     def try_acquire(self, key: str, cost: float = 1) -> bool:
         """Take `cost` of `key`'s tokens if they are there. *Atomic*; for a new key *guarded*.
@@ -139,7 +159,7 @@ class KeyedRateLimiter:
         With others waiting it is the time by which they can have been served; `inf`: never.
         """
         with self._lock:
-            due = self._machine.earliest(key, self._clock(), cost)
+            due: float = self._machine.earliest(key, self._clock(), cost)
             line = self._lines.get(key)
             return due if line is None else due + line.ahead / self.rate
 
@@ -154,7 +174,8 @@ class KeyedRateLimiter:
     def tokens(self, key: str) -> float:
         """Return how many tokens `key` has now."""
         with self._lock:
-            return self._machine.tokens_at(key, self._clock())
+            level: float = self._machine.tokens_at(key, self._clock())
+            return level
 
     def snapshot(self) -> dict[str, Any]:
         """Return counts and settings, as plain data."""

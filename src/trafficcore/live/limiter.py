@@ -22,6 +22,7 @@ from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.calls import before
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.rates import read_rate
+from trafficcore.live.sharing import counted_here
 from trafficcore.live.waiting import Line, Sleep, wait_in_loop, wait_in_thread
 from trafficcore.outcome import Reason
 
@@ -46,6 +47,10 @@ class RateLimiter:
         with limiter: ...                         # or raise Rejected, with `retry_after`
         @limiter                                  # the same, on functions and coroutine functions
 
+    With `share="host"` and a name, all workers of this machine that know the name and the numbers
+    draw on one bucket (`StoreError` where that cannot be); with `members=4` each of four has its
+    part in memory. See docs/explanation/sharing.
+
     Safe for threads and tasks, together. In the child of a fork it goes on with the tokens that
     there were, and with nobody waiting. Times are those of `clock`; `sleep` stands in for waiting
     in threads, for tests.
@@ -68,10 +73,17 @@ class RateLimiter:
     )
     _bucket: Any
 
-    def __new__(cls, rate: float | str, *_: Any, **__: Any) -> "RateLimiter":  # noqa: PYI034  # or a subclass
-        """Choose the class whose law is right at this rate."""
-        dense = cls is RateLimiter and not suits_gcra(read_rate(rate)[0])
-        return object.__new__(_DenseRateLimiter if dense else cls)
+    def __new__(  # noqa: PYI034  # or a subclass
+        cls, rate: float | str, *_: Any, share: str | None = None, **__: Any
+    ) -> "RateLimiter":
+        """Choose the class whose law is right at this rate, in memory or in a file."""
+        if cls is not RateLimiter:
+            return object.__new__(cls)
+        if share == "host":
+            from trafficcore.live.shared_limiter import SharedRateLimiter
+
+            return object.__new__(SharedRateLimiter)
+        return object.__new__(cls if suits_gcra(read_rate(rate)[0]) else _DenseRateLimiter)
 
     def __init__(
         self,
@@ -81,8 +93,12 @@ class RateLimiter:
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
         sleep: Sleep | None = None,
+        share: str | None = None,
+        members: int = 1,
+        member: int | None = None,
     ) -> None:
-        self.rate, self.capacity = read_rate(rate, capacity)
+        numbers = read_rate(rate, capacity)
+        self.rate, self.capacity = counted_here(*numbers, name, share, members, member)
         self.name = name
         self._clock = clock
         self._sleep = sleep

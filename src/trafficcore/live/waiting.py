@@ -22,6 +22,9 @@ __all__ = ["Line", "Sleep", "wait_in_loop", "wait_in_thread"]
 Sleep = Callable[[float], Any]
 #: Timers take no more than some years; waking in vain once a day costs nothing.
 _LONGEST: Final = 86_400
+#: Seconds after which to ask again where a bucket refused what it seems to have: another process
+#: that shares it gave tokens back meanwhile, or is stopped in the middle of a decision.
+_AGAIN: Final = 0.001
 
 
 class Ticket:
@@ -84,7 +87,8 @@ class Line:
                 return inf
             now = self._clock()
             if not self._take(now, ticket.cost):
-                return self._earliest(now, ticket.cost) - now
+                wait = self._earliest(now, ticket.cost) - now
+                return wait if wait > 0 else _AGAIN
             following = self._out(ticket)
         self._wake(following)
         return 0

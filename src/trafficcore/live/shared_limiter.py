@@ -1,0 +1,52 @@
+"""The limiters whose buckets are in a file that all workers of this machine map.
+
+Law     That of `RateLimiter` and `KeyedRateLimiter`, decided by `store.SharedGcra` and
+        `store.SharedKeyed`. Who waits in one process is served there in the order of coming;
+        between processes there is no order: the first in each line asks again when the bucket
+        says, and somebody may have been quicker.
+Cost    Two system calls a decision. One that finds the file locked waits, as `store/file.py` says.
+"""
+
+from typing import Any, ClassVar
+
+from trafficcore.live.keyed_limiter import KeyedRateLimiter
+from trafficcore.live.limiter import RateLimiter
+from trafficcore.live.sharing import shared_bucket, shared_keyed
+
+__all__ = ["SharedKeyedRateLimiter", "SharedRateLimiter"]
+
+
+class SharedRateLimiter(RateLimiter):
+    """A `RateLimiter` with `share="host"`."""
+
+    ATOMIC: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
+
+    def _new_bucket(self) -> Any:
+        return shared_bucket(self.name, self.capacity, self.rate)
+
+    def try_acquire(self, cost: float = 1) -> bool:
+        """Take `cost` tokens if they are there; answer at once. *Guarded* by the file's lock."""
+        now = self._clock()
+        if self._waiting and 0 < cost <= self.capacity:
+            return False
+        granted: bool = self._bucket.try_acquire(now, cost)
+        return granted
+
+
+class SharedKeyedRateLimiter(KeyedRateLimiter):
+    """A `KeyedRateLimiter` with `share="host"`."""
+
+    ATOMIC: ClassVar[tuple[str, ...]] = ()
+    __slots__ = ()
+
+    def _new_machine(self, max_keys: int) -> Any:
+        return shared_keyed(self.name, self.capacity, self.rate, max_keys)
+
+    def try_acquire(self, key: str, cost: float = 1) -> bool:
+        """Take `cost` of `key`'s tokens if they are there. *Guarded* by the file's lock."""
+        now = self._clock()
+        if self._lines and key in self._lines and 0 < cost <= self.capacity:
+            return False
+        granted: bool = self._machine.try_acquire(key, now, cost)
+        return granted
