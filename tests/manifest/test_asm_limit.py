@@ -130,16 +130,10 @@ def test_a_match_without_a_virtual_host_is_about_all():
     assert the_limit(config("match: {}")).scope.vhost is None
 
 
-def test_a_route_by_name_is_kept_and_named():
+def test_a_route_by_name_is_kept():
     text = config("match: {vhost: {name: a.b, route: {name_match: r}}}")
     assert the_limit(text).scope.vhost == VirtualHost("a.b", route="r")
-    assert remarks(text) == [
-        (
-            f"{AT}.match.vhost.route.name_match: has no effect in this version, nor has its rule: "
-            "nothing declares names of routes yet"
-        )
-    ]
-    clean(text.replace("r}", "''}"))
+    clean(text)
 
 
 def test_headers_of_a_route():

@@ -53,7 +53,7 @@ HONOURED = {
 WARNED = {
     "ASMLocalRateLimiter": """
         targetRefs configs[].distinct configs[].limit.per_downstream_connection
-        configs[].match.vhost.route.name_match configs[].limit_overrides[].distinct""",
+        configs[].limit_overrides[].distinct""",
     "ASMCircuitBreaker": "configs[].breaker_config.average_request_rt",
     "DestinationRule": """
         subsets subsets[].labels exportTo trafficPolicy.tls trafficPolicy.tls.mode

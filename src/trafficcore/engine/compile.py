@@ -14,9 +14,11 @@ from trafficcore.core.breaker import Rule as TripRule
 from trafficcore.core.fair import QuotaQueue, TokenBucket
 from trafficcore.core.limit import bucket
 from trafficcore.engine.clusters import compile_clusters
+from trafficcore.engine.declared import RouteNames, with_declared
 from trafficcore.engine.entries import BreakEntry, LimitEntry, QuotaEntry
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.identity import Identity
+from trafficcore.engine.match import Predicate
 from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
@@ -57,6 +59,7 @@ class Build:
 
 def compile_policy(policy: Policy, build: Build, previous: Table | None = None) -> Table:
     """Return a new table with what `previous` can hand over; raises `ConfigError`, or succeeds."""
+    build = attrs.evolve(build, identity=with_declared(build.identity, policy.declared))
     compiler = _Compiler(policy, build, Stock(previous.stock if previous is not None else None))
     return compiler.table()
 
@@ -82,6 +85,7 @@ class _Compiler:
         self._quotas: list[QuotaStage] = []
         self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
         self._known = virtual_hosts(policy, build.identity)
+        self._routes = RouteNames(policy.declared, build.identity)
 
     def table(self) -> Table:
         for limit in self._policy.limits:
@@ -114,9 +118,14 @@ class _Compiler:
         return rule
 
     def _excluded(self, scope: Scope) -> str:
-        if scope.vhost is not None and scope.vhost.route:
-            return f"route {scope.vhost.route!r} is not known: nothing declares route names"
-        return self._identity.excludes(scope)
+        why_not = self._identity.excludes(scope)
+        if not why_not and scope.vhost is not None and scope.vhost.route:
+            why_not = self._routes.missing(scope.vhost)
+        return why_not
+
+    def _route(self, scope: Scope) -> Predicate | None:
+        vhost = scope.vhost
+        return self._routes.test(vhost) if vhost is not None and vhost.route else None
 
     def _add_limit(self, spec: RateLimitRule) -> None:
         scope, limits = spec.scope, [override.limit for override in spec.overrides]
@@ -137,7 +146,12 @@ class _Compiler:
         matches = [override.match for override in spec.overrides]
         self._entries[scope.direction].append(
             LimitEntry(
-                self._identity, scope, self._known, stage, list(zip(matches, own, strict=True))
+                self._identity,
+                scope,
+                self._known,
+                stage,
+                list(zip(matches, own, strict=True)),
+                self._route(scope),
             )
         )
 
@@ -163,7 +177,9 @@ class _Compiler:
         machine = self._stock.take(("breaker", key), lambda: self._build.machine(Breaker, settings))
         stage = BreakStage(rule, machine, spec.response, self._build.tell)
         self._breaks.append(stage)
-        self._entries[scope.direction].append(BreakEntry(self._identity, scope, self._known, stage))
+        self._entries[scope.direction].append(
+            BreakEntry(self._identity, scope, self._known, stage, self._route(scope))
+        )
 
     def _add_quota(self, spec: QuotaRule) -> None:
         sides = {side: selectors_of(spec, side) for side in Direction}

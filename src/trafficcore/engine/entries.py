@@ -16,10 +16,17 @@ __all__ = ["BreakEntry", "LimitEntry", "QuotaEntry"]
 class _Scoped:
     """What limits and breakers share: a virtual host or services, and headers of its route."""
 
-    def __init__(self, identity: Identity, scope: Scope, known: frozenset[str]) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        scope: Scope,
+        known: frozenset[str],
+        route: Predicate | None = None,
+    ) -> None:
         self._identity = identity
         self._scope = scope
         self._known = known
+        self._route = route
         headers = scope.vhost.headers if scope.vhost is not None else ()
         self._headers: list[tuple[HeaderMatch, Predicate]] = [
             (rule, compile_header(rule)) for rule in headers
@@ -32,7 +39,7 @@ class _Scoped:
 
     def _conditions(self, path: str) -> list[Predicate] | None:
         """Return what is left to ask of a request to this path; None: it cannot match."""
-        left: list[Predicate] = []
+        left: list[Predicate] = [] if self._route is None else [self._route]
         for rule, predicate in self._headers:
             answer = on_path(rule, path)
             if answer is None:
@@ -58,8 +65,9 @@ class LimitEntry(_Scoped):
         known: frozenset[str],
         stage: LimitStage,
         overrides: Sequence[tuple[RequestMatch, LimitStage]],
+        route: Predicate | None = None,
     ) -> None:
-        super().__init__(identity, scope, known)
+        super().__init__(identity, scope, known, route)
         self._stages = (None, *(own for _, own in overrides), stage)
         self._overrides = [compile_request(match) for match, _ in overrides]
         # an override may look at `:path`, and then each path is asked for itself
@@ -94,9 +102,14 @@ class BreakEntry(_Scoped):
     """A breaker of a virtual host, route or service."""
 
     def __init__(
-        self, identity: Identity, scope: Scope, known: frozenset[str], stage: BreakStage
+        self,
+        identity: Identity,
+        scope: Scope,
+        known: frozenset[str],
+        stage: BreakStage,
+        route: Predicate | None = None,
     ) -> None:
-        super().__init__(identity, scope, known)
+        super().__init__(identity, scope, known, route)
         self._stages = (None, stage)
 
     def resolve(self, host: str, path: str) -> Choice | None:  # noqa: ARG002  # Entry's shape

@@ -12,13 +12,13 @@ from trafficcore.engine.facts import Facts
 from trafficcore.errors import ConfigError
 from trafficcore.spec import AddressMatch, HeaderMatch, Op, QueryMatch, RequestMatch, pattern
 
-__all__ = ["Predicate", "compile_header", "compile_request", "on_path"]
+__all__ = ["Predicate", "compile_header", "compile_request", "on_path", "text_test"]
 
 Predicate = Callable[[Facts], bool]
 Test = Callable[[str], bool]
 
 
-def _text_test(op: Op, value: str) -> Test:
+def text_test(op: Op, value: str) -> Test:
     """Compile one comparison of a text that is present."""
     match op:
         case Op.EXACT:
@@ -42,7 +42,7 @@ def compile_header(rule: HeaderMatch) -> Predicate:
     if rule.op is Op.PRESENT:
         wanted = (rule.value != "false") is not invert
         return lambda facts: (facts.header(name) is not None) is wanted
-    test = _text_test(rule.op, rule.value)
+    test = text_test(rule.op, rule.value)
 
     def holds(facts: Facts) -> bool:
         value = facts.header(name)
@@ -65,7 +65,7 @@ def on_path(rule: HeaderMatch, path: str) -> bool | None:
 def _compile_query(rule: QueryMatch) -> Predicate:
     name = rule.name
     value = rule.value.lower() if rule.ignore_case else rule.value
-    test = _text_test(rule.op, value)
+    test = text_test(rule.op, value)
     wanted = not (rule.op is Op.PRESENT and rule.value == "false")
 
     def holds(facts: Facts) -> bool:

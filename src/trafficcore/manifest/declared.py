@@ -9,7 +9,7 @@ from ipaddress import ip_address
 import attrs
 
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
-from trafficcore.spec import Source, full_name
+from trafficcore.spec import DeclaredHosts, DeclaredRoute, RouteTest, Source, full_name
 
 __all__ = ["DECLARING", "Condition", "Declared", "Host", "Route", "VirtualService", "declare"]
 
@@ -63,10 +63,39 @@ class VirtualService:
 
 @attrs.frozen(kw_only=True)
 class Declared:
-    """All that the documents of one run declare."""
+    """All that the documents of one run declare.
+
+    `together` are hosts that stand for one virtual host without being routed by name.
+    """
 
     hosts: tuple[Host, ...] = ()
     virtual_services: tuple[VirtualService, ...] = ()
+    together: tuple[tuple[str, ...], ...] = ()
+
+    def for_engine(self) -> tuple[DeclaredHosts, ...]:
+        """Return what rules look at: hosts that belong together, and routes in their order."""
+        routed = tuple(
+            DeclaredHosts(
+                hosts=it.hosts,
+                gateways=it.gateways,
+                routes=tuple(one for route in it.routes for one in _flat(route)),
+            )
+            for it in self.virtual_services
+        )
+        return (*routed, *(DeclaredHosts(hosts=hosts) for hosts in self.together))
+
+
+def _flat(route: Route) -> list[DeclaredRoute]:
+    """Return a route for each of its matches, called after both."""
+    if not route.matches:
+        return [DeclaredRoute(name=route.name)]
+    return [
+        DeclaredRoute(
+            name=f"{route.name}.{name}" if name else route.name,
+            tests=tuple(RouteTest(*condition) for condition in sorted(conditions)),
+        )
+        for name, conditions in route.matches
+    ]
 
 
 def declare(node: Mapping, source: Source) -> Declared:
@@ -153,9 +182,9 @@ def _is_address(text: str) -> bool:
 
 def _ingress(spec: Node | None, source: Source) -> Declared:
     """Read the hosts of a Knative Ingress, and the services of the revisions behind them."""
-    names: list[str] = []
+    groups: list[tuple[str, ...]] = []
     for rule in _items(_get(spec, "rules")):
-        names += _texts(_get(rule, "hosts"))
+        names = _texts(_get(rule, "hosts"))
         for path in _items(_get(_get(rule, "http"), "paths")):
             for split in _items(_get(path, "splits")):
                 revision = _text(_get(split, "serviceName"))
@@ -164,14 +193,16 @@ def _ingress(spec: Node | None, source: Source) -> Declared:
                     names += [
                         full_name(name, namespace) for name in (revision, f"{revision}-private")
                     ]
-    full = dict.fromkeys(full_name(name, source.namespace) for name in names)
-    return Declared(hosts=tuple(Host(kind=source.kind, name=name) for name in full))
+        groups.append(tuple(dict.fromkeys(full_name(name, source.namespace) for name in names)))
+    full = dict.fromkeys(name for group in groups for name in group)
+    hosts = tuple(Host(kind=source.kind, name=name) for name in full)
+    return Declared(hosts=hosts, together=tuple(groups))
 
 
 # -- routes --------------------------------------------------------------------------------------
 
 _TEXT_PARTS = ("uri", "scheme", "method", "authority")
-_MAP_PARTS = ("headers", "queryParams")
+_MAP_PARTS = ("headers", "withoutHeaders", "queryParams")
 _SAYS_NOTHING = frozenset(("name", "statPrefix", "ignoreUriCase"))
 _HOW = ("exact", "prefix", "regex")
 
@@ -215,13 +246,15 @@ def _conditions(match: Node) -> frozenset[Condition]:
             found.append(_test("uri, any case" if part == "uri" and any_case else part, "", value))
         elif part in _MAP_PARTS:
             found += [_test(part, name.text, test) for name, test in _entries(value)]
+        elif part == "gateways":
+            found.append((part, "", "in", ",".join(_texts(value))))
         elif part not in _SAYS_NOTHING:
             found.append((part, "", "is", _written(value)))
     return frozenset(found)
 
 
 def _test(part: str, name: str, node: Node) -> Condition:
-    name = name.lower() if part == "headers" else name
+    name = name.lower() if part in ("headers", "withoutHeaders") else name
     for how in _HOW:
         value = _get(node, how)
         if value is not None:

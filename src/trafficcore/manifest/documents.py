@@ -100,6 +100,7 @@ class Reading:
         return Declared(
             hosts=tuple(host for one in self._declared for host in one.hosts),
             virtual_services=tuple(it for one in self._declared for it in one.virtual_services),
+            together=tuple(it for one in self._declared for it in one.together),
         )
 
     def policy(self, notices: tuple[str, ...]) -> Policy:
@@ -113,6 +114,7 @@ class Reading:
             breakers=of(BreakRule),
             destinations=of(Destination),
             quotas=of(QuotaRule),
+            declared=self.declared.for_engine(),
             notices=notices,
         )
 

@@ -182,14 +182,7 @@ _VHOST = Object(
             "route",
             Object(
                 (
-                    Field(
-                        "name_match",
-                        TEXT,
-                        effect=Effect.WARNED,
-                        default="",
-                        part=3,
-                        note=f"{LATER}, nor has its rule: nothing declares names of routes yet",
-                    ),
+                    Field("name_match", TEXT),
                     Field("header_match", ListOf(_HEADER)),
                 )
             ),

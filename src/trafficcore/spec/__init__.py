@@ -2,6 +2,7 @@
 
 from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy
 from trafficcore.spec.breaking import BreakRule, Response
+from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.names import full_name
 from trafficcore.spec.outliers import OutlierDetection
@@ -33,6 +34,8 @@ from trafficcore.spec.source import Source
 __all__ = [
     "AddressMatch",
     "BreakRule",
+    "DeclaredHosts",
+    "DeclaredRoute",
     "Destination",
     "Direction",
     "Expression",
@@ -52,6 +55,7 @@ __all__ = [
     "Requirement",
     "RequirementOp",
     "Response",
+    "RouteTest",
     "Scope",
     "Service",
     "Source",

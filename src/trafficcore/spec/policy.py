@@ -4,6 +4,7 @@ import attrs
 
 from trafficcore.spec.balancing import Destination
 from trafficcore.spec.breaking import BreakRule
+from trafficcore.spec.declared import DeclaredHosts
 from trafficcore.spec.limits import RateLimitRule
 from trafficcore.spec.quotas import QuotaRule
 
@@ -14,11 +15,13 @@ __all__ = ["Policy"]
 class Policy:
     """Rules in the order of their files, documents and entries.
 
-    `notices` are lines worth telling a person once: skipped kinds, fields without effect.
+    `declared` are hosts and routes that documents beside the rules declare. `notices` are lines
+    worth telling a person once: skipped kinds, fields without effect.
     """
 
     limits: tuple[RateLimitRule, ...] = ()
     breakers: tuple[BreakRule, ...] = ()
     destinations: tuple[Destination, ...] = ()
     quotas: tuple[QuotaRule, ...] = ()
+    declared: tuple[DeclaredHosts, ...] = ()
     notices: tuple[str, ...] = ()
