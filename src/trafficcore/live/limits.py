@@ -15,6 +15,7 @@ from typing import Any, Final
 import attrs
 
 from trafficcore.core.limit import KeyedGcra, bucket
+from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.rates import read_rate
@@ -112,6 +113,9 @@ class _One:
     def refund(self, _key: str, cost: float, now: float) -> None:
         self._bucket.refund(cost, now)
 
+    def charge(self, _key: str, cost: float, now: float) -> None:
+        self._bucket.charge(cost, now)
+
     def tokens_at(self, _key: str, now: float) -> float:
         level: float = self._bucket.tokens_at(now)
         return level
@@ -132,6 +136,7 @@ class Bound:
         "capacity",
         "earliest",
         "item",
+        "keyed",
         "limit",
         "machine",
         "name",
@@ -142,6 +147,7 @@ class Bound:
         "shadow",
         "shadowed",
         "tokens_at",
+        "told",
         "try_acquire",
         "window",
     )
@@ -151,10 +157,13 @@ class Bound:
         self.name = name
         #: What the headers that tell of it call it, and its policy there; see `web.limit_headers`.
         self.item = self.policy = ""
+        #: What they said of each level so far.
+        self.told: dict[tuple[float, float | None], Any] = {}
         self.shadow = limit.shadow
         self.refused = 0
         self.shadowed = 0
         self.rate, self.capacity = read_rate(limit.rate, limit.capacity)
+        self.keyed = limit.by is not None
         self.machine: Any = self._make()
         self.try_acquire = self.machine.try_acquire
         self.refund = self.machine.refund
@@ -165,7 +174,7 @@ class Bound:
 
     def _make(self) -> Any:
         lock = new_lock()
-        if self.limit.by is None:
+        if not self.keyed:
             return _One(bucket(self.capacity, self.rate, lock=lock, build=guarded))
         keyed = guarded(KeyedGcra)
         return keyed(self.capacity, self.rate, max_keys=self.limit.max_keys, lock=lock)
@@ -175,14 +184,39 @@ class Bound:
 
         None: never, or it is full. A remainder of rounding is no token short.
         """
-        tokens = self.tokens_at(key, now)
-        whole = int(tokens + 1e-9)
+        whole, wait = self.level(key, now)
+        return int(whole), None if wait is None else int(wait)
+
+    def level(self, key: str, now: float) -> tuple[float, float | None]:
+        """Return what is `left` in floats, which are whole numbers too: `int()` is a call.
+
+        Every answer with headers asks this, so a key's own bucket is read flat: law and twin are
+        those of `KeyedGcra.tokens_at`, but that a debt is waited for.
+        """
+        machine = self.machine
+        full_at = machine.full_at.get(key) if self.keyed else None
+        if full_at is None:
+            tokens = self.tokens_at(key, now)
+        else:
+            tokens = (machine.burst - (full_at - now)) / machine.inc
+        whole = (tokens + 1e-9) // 1
+        if whole < 0:  # noqa: PLR1730  # max() is a call
+            whole = 0
         rate = self.rate
-        if whole >= self.capacity or not rate:
-            return whole, None
-        wait = (whole + 1 - tokens) / rate - 1e-6
-        seconds = int(wait)
-        return whole, seconds + 1 if wait > seconds else seconds
+        if whole + 1 > self.capacity or not rate:
+            return self.capacity // 1 if whole > self.capacity else whole, None
+        return whole, -(((tokens - whole - 1) / rate + 1e-6) // 1)
+
+    def correct(self, key: str, paid: float, actual: float, now: float) -> None:
+        """Have a request pay `actual` in place of what it has `paid`.
+
+        More is taken whether it is there or not, and is a debt then; less comes back.
+        """
+        checked("actual", actual)
+        if actual > paid:
+            self.machine.charge(key, actual - paid, now)
+        elif actual < paid:
+            self.machine.refund(key, paid - actual, now)
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return counts and settings as plain data."""

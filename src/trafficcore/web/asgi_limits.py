@@ -6,6 +6,7 @@ that an engine refuses further in gets its tokens back.
 
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final, Literal
 
 from trafficcore.engine import Engine, Rejection
@@ -13,7 +14,7 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
 from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
 from trafficcore.web.facts import Labels, under
-from trafficcore.web.limit_headers import NAMES, Rows
+from trafficcore.web.limit_headers import NAMES, RawRows
 from trafficcore.web.limits import LimitGate
 
 __all__ = ["AsgiLimits"]
@@ -71,31 +72,26 @@ class AsgiLimits(AsgiTraffic):
         if met:
             if self._has_engine:
                 scope = {**scope, PAID: lambda at: gate.give_back(met, at)}
-            if gate.write is not None:
-                send = _headed(send, gate.write(met, now))
+            if gate.tell is not None:
+                send = partial(_send_headed, send, gate.tell(met, now))
         await self.app(scope, receive, send)
 
 
-def _headed(send: Send, rows: Rows) -> Send:
-    """Return a `send` that adds headers to the response's start, each unless it is there already.
+def _send_headed(send: Send, own: RawRows, message: Message) -> Awaitable[None]:
+    """Send a message, with headers where the response starts, each unless it is there already.
 
-    A plain function that returns the server's own awaitable: a coroutine more would cost more
-    than all the rest of it.
+    A plain function that returns the server's own awaitable, and `partial` of it: a coroutine more
+    would cost more than all the rest of it, and a nested function as much again.
     """
-    own = [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
-
-    def with_headers(message: Message) -> Awaitable[None]:
-        if message["type"] in _STARTS:
-            given = message.get("headers") or ()
-            headers = [*given, *own]
-            for name, _ in given:
-                if name in _NAMES:
-                    headers = _once(given, own)
-                    break
-            message = {**message, "headers": headers}
-        return send(message)
-
-    return with_headers
+    if message["type"] in _STARTS:
+        given = message.get("headers") or ()
+        headers = [*given, *own]
+        for name, _ in given:
+            if name in _NAMES:
+                headers = _once(given, own)
+                break
+        message = {**message, "headers": headers}
+    return send(message)
 
 
 def _once(given: Iterable[RawHeader], own: Iterable[RawHeader]) -> list[RawHeader]:

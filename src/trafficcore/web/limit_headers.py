@@ -5,15 +5,18 @@
          fields, RFC 9651). A bucket that fills all the time has no window: it is the time in which
          an empty one fills.
 `envoy`  x-ratelimit-limit, -remaining and -reset of the tightest limit (draft 03, as Envoy sends).
+
+Cost     Where a request met one limit, as most do: a look at its bucket, and one at what was said
+         of that level before. A limit has few levels, so few texts are ever made.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Bound
 
-__all__ = ["KINDS", "NAMES", "Rows", "label", "writer"]
+__all__ = ["KINDS", "NAMES", "RawRows", "Rows", "label", "teller", "writer"]
 
 KINDS: Final = ("none", "ietf", "envoy")
 
@@ -30,14 +33,56 @@ NAMES: Final = frozenset(
 
 #: Header names and values; text that is ASCII.
 Rows = list[tuple[str, str]]
+RawRows = list[tuple[bytes, bytes]]
 Met = Sequence[tuple[Bound, str, float]]
+#: The limits that a request met, each with what is left of it.
+Levels = list[tuple[Bound, tuple[float, float | None]]]
+
+#: Texts remembered of one limit.
+_MEMO: Final = 4096
 
 
 def writer(kind: str) -> Callable[[Met, float], Rows] | None:
     """Return what writes the headers of the limits that a request met; None for `none`."""
+    words = _words(kind)
+    return None if words is None else lambda met, now: words(_levels(met, now))
+
+
+def teller(kind: str, *, raw: bool) -> Callable[[Met, float], Any] | None:
+    """Return what does the same from memory: `RawRows` or `Rows`, shared, so not to be changed."""
+    words = _words(kind)
+    if words is None:
+        return None
+    form: Callable[[Rows], Any] = _encoded if raw else list
+
+    def tell(met: Met, now: float) -> Any:
+        if len(met) != 1:
+            return form(words(_levels(met, now)))
+        bound, key, _ = met[0]
+        level = bound.level(key, now)
+        told = bound.told
+        rows = told.get(level)
+        if rows is None:
+            if len(told) >= _MEMO:
+                told.clear()
+            rows = told[level] = form(words([(bound, level)]))
+        return rows
+
+    return tell
+
+
+def _words(kind: str) -> Callable[[Levels], Rows] | None:
     if kind not in KINDS:
         raise ConfigError(f"headers must be one of {', '.join(KINDS)}, not {kind!r}")
     return {"ietf": _ietf, "envoy": _envoy}.get(kind)
+
+
+def _levels(met: Met, now: float) -> Levels:
+    return [(bound, bound.level(key, now)) for bound, key, _ in met]
+
+
+def _encoded(rows: Rows) -> RawRows:
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
 
 
 def label(bound: Bound) -> None:
@@ -48,36 +93,25 @@ def label(bound: Bound) -> None:
     bound.policy = f"{bound.item};q={int(bound.capacity)}{window}"
 
 
-def _left(bound: Bound, key: str, now: float) -> str:
-    left, wait = bound.left(key, now)
-    return f"{bound.item};r={left}" if wait is None else f"{bound.item};r={left};t={wait}"
-
-
-def _ietf(met: Met, now: float) -> Rows:
-    if len(met) == 1:  # the usual case, flat
-        bound, key, _ = met[0]
-        return [("ratelimit-policy", bound.policy), ("ratelimit", _left(bound, key, now))]
-    if not met:
+def _ietf(levels: Levels) -> Rows:
+    if not levels:
         return []
-    policies = ", ".join([bound.policy for bound, _, _ in met])
-    left = ", ".join([_left(bound, key, now) for bound, key, _ in met])
+    policies = ", ".join([bound.policy for bound, _ in levels])
+    left = ", ".join([_item(bound, *level) for bound, level in levels])
     return [("ratelimit-policy", policies), ("ratelimit", left)]
 
 
-def _envoy(met: Met, now: float) -> Rows:
-    if not met:
+def _item(bound: Bound, left: float, wait: float | None) -> str:
+    item = f"{bound.item};r={int(left)}"
+    return item if wait is None else f"{item};t={int(wait)}"
+
+
+def _envoy(levels: Levels) -> Rows:
+    if not levels:
         return []
-    (left, wait), bound = _tightest(met, now)
+    bound, (left, wait) = min(levels, key=lambda level: level[1][0])
     return [
         ("x-ratelimit-limit", str(int(bound.capacity))),
-        ("x-ratelimit-remaining", str(left)),
-        ("x-ratelimit-reset", "0" if left else str(wait or 0)),
+        ("x-ratelimit-remaining", str(int(left))),
+        ("x-ratelimit-reset", "0" if left else str(int(wait or 0))),
     ]
-
-
-def _tightest(met: Met, now: float) -> tuple[tuple[int, int | None], Bound]:
-    if len(met) == 1:
-        bound, key, _ = met[0]
-        return bound.left(key, now), bound
-    rows = [(bound.left(key, now), bound) for bound, key, _ in met]
-    return min(rows, key=lambda row: row[0][0])

@@ -1,7 +1,7 @@
 """`LimitGate`: limits without a manifest, in front of an ASGI or a WSGI application.
 
 Cost    A look at the memo of paths, a key read from the request, a bucket. Nothing is made of a
-        request that no limit is about.
+        request that no limit is about, and no `Facts` where no limit asks a function.
 """
 
 import json
@@ -15,9 +15,9 @@ from trafficcore.live.limits import Bound, Limit, bind, patterns
 from trafficcore.outcome import Reason
 from trafficcore.web.facts import asgi_facts, wsgi_facts
 from trafficcore.web.keys import reader
-from trafficcore.web.limit_headers import label, writer
+from trafficcore.web.limit_headers import label, teller, writer
 
-__all__ = ["LimitGate", "Met"]
+__all__ = ["LimitGate", "Met", "Refusal"]
 
 #: Paths are the caller's to choose: remember so many and no more.
 _MEMO: Final = 1024
@@ -29,19 +29,34 @@ Met = tuple[tuple[Bound, str, float], ...]
 Request = Mapping[str, Any]
 
 
+def _everyone(_: Request) -> str:
+    """Read the key of a limit that has one bucket for all."""
+    return ""
+
+
 class _Stage:
     """One limit with what it looks at."""
 
-    __slots__ = ("bound", "cost", "exempt", "key", "on", "patterns")
+    __slots__ = ("asks", "bound", "cost", "exempt", "key", "on", "patterns")
 
     def __init__(self, bound: Bound, *, wsgi: bool) -> None:
         limit = bound.limit
         self.bound = bound
-        self.key = None if limit.by is None else reader(limit.by, wsgi=wsgi)
+        self.key = _everyone if limit.by is None else reader(limit.by, wsgi=wsgi)
         self.patterns = patterns(limit.on)
         self.on: Callable[[Facts], bool] | None = limit.on if callable(limit.on) else None
         self.exempt = limit.exempt
         self.cost = limit.cost
+        #: Whether it takes `Facts`, or more than one token.
+        self.asks = self.on is not None or self.exempt is not None or self.cost != 1
+
+
+class Refusal(Rejection):
+    """A refusal that knows which limits the request has met: `met`, the last of which refused."""
+
+    __slots__ = ("met",)
+
+    met: Met
 
 
 class LimitGate:
@@ -53,12 +68,14 @@ class LimitGate:
     ) -> None:  # fmt: skip
         self.limits = bind(limits)
         self.write = writer(headers)
+        #: The same for requests that pass: in the shell's form, and from memory.
+        self.tell = teller(headers, raw=not wsgi)
         for bound in self.limits:
             label(bound)
         self._problem = problem
         self._wsgi = wsgi
         self._stages = tuple(_Stage(bound, wsgi=wsgi) for bound in self.limits)
-        self._memo: dict[tuple[str, str], tuple[_Stage, ...]] = {}
+        self._memo: dict[tuple[str, str], _Stage | tuple[_Stage, ...]] = {}
 
     def __getitem__(self, name: str) -> Bound:
         for bound in self.limits:
@@ -73,16 +90,29 @@ class LimitGate:
             stages = self._memo[method, path]
         except KeyError:
             stages = self._learn(method, path)
-        if not stages:
+        if isinstance(stages, _Stage):  # the usual case, flat
+            key = stages.key(request)
+            if key is None:
+                return ()
+            bound = stages.bound
+            if bound.try_acquire(key, now):
+                return ((bound, key, 1),)
+            if not bound.shadow:
+                return self._refuse([], (bound, key, 1), now)
+            bound.shadowed += 1
             return ()
+        return self._admit(stages, request, now)
+
+    def _admit(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Rejection:
+        """Do so for any number of limits, whatever they ask."""
         met: list[tuple[Bound, str, float]] = []
         facts: Facts | None = None
         for stage in stages:
-            if stage.on is not None or stage.exempt is not None or stage.cost != 1:
+            if stage.asks:
                 facts = facts or self._facts(request)
                 if not _about(stage, facts):
                     continue
-            key = "" if stage.key is None else stage.key(request)
+            key = stage.key(request)
             if key is None:
                 continue
             bound = stage.bound
@@ -97,12 +127,14 @@ class LimitGate:
                 met.append((bound, key, cost))
         return tuple(met)
 
-    def _learn(self, method: str, path: str) -> tuple[_Stage, ...]:
-        stages = tuple(
+    def _learn(self, method: str, path: str) -> _Stage | tuple[_Stage, ...]:
+        """Find the limits of a path: a lone one that asks nothing stands for itself."""
+        met = tuple(
             stage
             for stage in self._stages
             if stage.on is not None or any(p.holds(method, path) for p in stage.patterns)
         )
+        stages = met[0] if len(met) == 1 and not met[0].asks else met
         if len(self._memo) >= _MEMO:
             self._memo.clear()
         self._memo[method, path] = stages
@@ -133,7 +165,10 @@ class LimitGate:
             headers = (*headers, *self.write((*met, by), now))
         due = bound.earliest(key, now, cost)
         retry_at = due if due < inf else None
-        return Rejection(Reason.RATE_LIMITED, limit.status, headers, body, None, now, retry_at)
+        reason, status = Reason.RATE_LIMITED, limit.status
+        refusal = Refusal(reason, status, headers, body, None, now, retry_at)
+        refusal.met = (*met, by)
+        return refusal
 
     def snapshot(self, now: float) -> list[dict[str, Any]]:
         """Return every limit as plain data."""

@@ -5,6 +5,7 @@ What `WsgiTraffic(app, limits=[…])` makes; see `asgi_limits`.
 
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,26 +62,25 @@ class WsgiLimits(WsgiTraffic):
         if met:
             if self._has_engine:
                 environ[PAID] = lambda at: gate.give_back(met, at)
-            if gate.write is not None:
-                start_response = _headed(start_response, gate.write(met, now))
+            if gate.tell is not None:
+                start_response = partial(_start_headed, start_response, gate.tell(met, now))
         return self.app(environ, start_response)
 
 
-def _headed(start_response: "StartResponse", rows: Rows) -> "StartResponse":
-    """Return a `start_response` that adds headers, each unless it is there already."""
-
-    def with_headers(
-        status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
-    ) -> Callable[[bytes], object]:
-        own: Rows = rows
-        for name, _ in headers:
-            if name[:1] in "RrXx" and name.lower() in NAMES:
-                names = {given.lower() for given, _ in headers}
-                own = [row for row in rows if row[0] not in names]
-                break
-        headers = headers + own
-        if exc_info is None:  # servers count their arguments
-            return start_response(status, headers)
-        return start_response(status, headers, exc_info)
-
-    return with_headers
+def _start_headed(
+    start_response: "StartResponse",
+    own: Rows,
+    status: str,
+    headers: list[tuple[str, str]],
+    exc_info: ExcInfo | None = None,
+) -> Callable[[bytes], object]:
+    """Start the response with headers more, each unless it is there already."""
+    rows = own
+    for name, _ in headers:
+        if name[:1] in "RrXx" and name.lower() in NAMES:
+            names = {given.lower() for given, _ in headers}
+            rows = [row for row in own if row[0] not in names]
+            break
+    if exc_info is None:  # servers count their arguments
+        return start_response(status, [*headers, *rows])
+    return start_response(status, [*headers, *rows], exc_info)
