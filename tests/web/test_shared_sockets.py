@@ -1,0 +1,186 @@
+"""One limit for all workers of a real server: uvicorn's, which are spawned, and gunicorn's forked.
+
+`TRAFFICCORE_LONG=1` holds the steady rate for 20 s instead of 5.
+"""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.sockets,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fcntl"),
+]
+
+SUPPORT = Path(__file__).parents[1] / "support"
+LONG = 20 if os.environ.get("TRAFFICCORE_LONG") else 5
+THREADS = 8
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(folder, command, workers):
+    """Run a server until all its workers have answered; yield its address and its log."""
+    port = free_port()
+    log = folder / "log"
+    environ = {
+        **os.environ,
+        "HOME": str(folder),
+        "TRAFFICCORE_SHARE_DIR": str(folder / "shared"),
+        "PYTHONPATH": f"{SUPPORT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
+    }
+    environ.pop("WEB_CONCURRENCY", None)
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", *(word.format(port=port) for word in command)],
+            env=environ,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        address = ("127.0.0.1", port)
+        wait_for_workers(address, workers, server, log)
+        yield address, log
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def wait_for_workers(address, count, server, log):
+    """Return once so many workers have answered."""
+    seen = set()
+    deadline = time.monotonic() + 60
+    while len(seen) < count:
+        assert time.monotonic() < deadline, log.read_text()
+        assert server.poll() is None, log.read_text()
+        with contextlib.closing(HTTPConnection(*address, timeout=30)) as connection:
+            seen.add(ask(connection, "/who")[1])
+        seen.discard(0)
+
+
+def ask(connection, path):
+    """Return the answer's code and the worker it is from; 0 and 0: there was none."""
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, HTTPException):
+        return 0, 0
+    return answer.status, int(answer.headers["x-worker"])
+
+
+def load(address, path, requests=None, seconds=None, after=lambda _: None):
+    """Ask from several threads; return how often each answer came, by whom, and how long it took.
+
+    A connection that breaks counts as 0. `after` is called with each answer's worker.
+    """
+    stop = threading.Event()
+
+    def work(_):
+        answers = Counter()
+        asked = 0
+        while not stop.is_set() and (requests is None or asked < requests // THREADS):
+            connection = HTTPConnection(*address, timeout=30)
+            with contextlib.closing(connection):
+                for _ in range(5):  # then another worker may be the one to accept
+                    asked += 1
+                    code, worker = ask(connection, path)
+                    answers[code, worker] += 1
+                    if not worker:
+                        break
+                    after(worker)
+        return answers
+
+    begun = time.monotonic()
+    with ThreadPoolExecutor(THREADS) as pool:
+        running = [pool.submit(work, number) for number in range(THREADS)]
+        if seconds is not None:
+            stop.wait(seconds)
+            stop.set()
+        answers = sum((each.result() for each in running), Counter())
+    took = time.monotonic() - begun
+    codes, workers = Counter(), set()
+    for (code, worker), count in answers.items():
+        codes[code] += count
+        workers |= {worker} - {0}
+    return codes, workers, took
+
+
+@pytest.fixture(scope="module")
+def uvicorn(tmp_path_factory):
+    command = [
+        "uvicorn", "shared_app:app", "--workers", "4", "--port", "{port}", "--lifespan", "off",
+        "--no-access-log", "--log-level", "warning",
+    ]  # fmt: skip
+    with serving(tmp_path_factory.mktemp("uvicorn"), command, 4) as (address, log):
+        yield address, log
+
+
+def test_four_workers_admit_a_hundred_and_not_one_more(uvicorn):
+    address, _ = uvicorn
+    codes, workers, took = load(address, "/hour", requests=2000)
+    assert codes == {200: 100 + int(took / 36), 429: 1900 - int(took / 36)}
+    assert len(workers) == 4
+
+
+def test_four_workers_admit_what_the_rate_says_and_all_of_it(uvicorn):
+    address, _ = uvicorn
+    codes, workers, took = load(address, "/second", seconds=LONG)
+    assert codes[200] <= 100 + 200 * took
+    assert codes[200] >= 0.99 * 200 * took
+    assert codes[429] > 0
+    assert len(workers) == 4
+
+
+def test_a_worker_killed_and_started_anew_changes_nothing(uvicorn):
+    address, _ = uvicorn
+    killed = []
+
+    def kill(worker):
+        if len(killed) < 3 and worker not in killed:
+            killed.append(worker)
+            os.kill(worker, signal.SIGKILL)
+
+    codes, workers, _ = load(address, "/killed", requests=400, after=kill)
+    more, later, _ = load(address, "/killed", requests=400)
+    assert len(killed) == 3
+    admitted = codes[200] + more[200]
+    lost = codes[0] + more[0]  # let in, perhaps, and never answered
+    assert 100 - lost <= admitted <= 100
+    assert (workers | later) - set(killed)
+
+
+def test_a_limit_that_counts_in_each_worker_is_told_once_by_each(uvicorn):
+    _, log = uvicorn
+    assert log.read_text().count("rate limit 'alone' is counted in this process alone") >= 4
+
+
+@pytest.mark.parametrize("preload", [False, True])
+def test_forked_workers_admit_a_hundred_and_not_one_more(tmp_path, preload):
+    pytest.importorskip("gunicorn")
+    command = ["gunicorn", "shared_app:wsgi", "-w", "4", "-b", "127.0.0.1:{port}"]
+    with serving(tmp_path, command + ["--preload"] * preload, 4) as (address, log):
+        codes, workers, took = load(address, "/hour", requests=800)
+    assert codes == {200: 100 + int(took / 36), 429: 700 - int(took / 36)}
+    assert len(workers) == 4
+    # the first of them, and a master that makes the limit before it forks, know of no others
+    assert log.read_text().count("(gunicorn has other workers)") == (0 if preload else 3)
