@@ -35,7 +35,8 @@ class Announcer:
     def tell_loaded(self, table: Table, *, reload: bool) -> None:
         """Say of each rule where it applies or why not, and of the whole that it took effect."""
         for rule in table.rules:
-            self.tell(RuleRead(0, rule.source, rule.about, rule.why_not))
+            about = f"{rule.about}, in shadow" if rule.shadow else rule.about
+            self.tell(RuleRead(0, rule.source, about, rule.why_not))
         self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))
 
     def note_unmatched(self, side: Side, routes: Routes, facts: Facts, now: float) -> None:

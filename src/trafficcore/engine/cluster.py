@@ -45,6 +45,7 @@ class Cluster:
     """One upstream. `picker` chooses by policy, `everyone` takes all endpoints in turn."""
 
     __slots__ = (
+        "_chosen",
         "_ejector",
         "_endpoints",
         "_lock",
@@ -84,14 +85,19 @@ class Cluster:
         self._seen = -1
         #: Whether failures on our side of the wire are counted by themselves.
         self.split = False
-        self.picker: Picker = build_picker([])
-        self.everyone: Picker = self.picker
+        #: What the policy would have, and what takes the calls.
+        self._chosen: Picker = build_picker([])
+        self.picker = self.everyone = self._chosen
         self.renew(membership)
 
     @property
     def rule(self) -> Rule | None:
         """The DestinationRule that decides here."""
         return self.membership.rule
+
+    @property
+    def _in_shadow(self) -> bool:
+        return self.rule is not None and self.rule.shadow
 
     def renew(self, membership: Membership) -> None:
         """Take on new endpoints and settings at the next look; those that stay keep their state."""
@@ -201,14 +207,16 @@ class Cluster:
         self._seen = version
         for endpoint in self._endpoints.values():
             endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
-        self.picker = build_picker(
+        self._chosen = build_picker(
             self._taking,
             panic_threshold=self.membership.panic_threshold,
             locality_weights=self._weights,
-            previous=self.picker,
+            previous=self._chosen,
             lock=self._lock,
             guarded=lambda cls: guarded(cls, self._locked),
         )
+        # in shadow the rule ejects on paper: everybody gets calls, as if there were no rule
+        self.picker = self.everyone if self._in_shadow else self._chosen
 
     def _pass_on(self) -> None:
         ejector = self._ejector
@@ -225,8 +233,8 @@ class Cluster:
                         self.name,
                         address,
                         change.kind.value,
-                        change.enforced,
-                        change.until,
+                        change.enforced and not self._in_shadow,
+                        None if self._in_shadow else change.until,
                         change.num_ejections,
                         change.count,
                     )
@@ -238,7 +246,7 @@ class Cluster:
         """Return endpoints, who is out and until when, and where traffic goes, as plain data."""
         if self._next is not None:
             self.sweep(now)
-        layout = self.picker.layout
+        layout = self._chosen.layout
         shares = {} if layout is None else layout.shares()
         return {
             "name": self.name,

@@ -106,9 +106,10 @@ def _rule(spec: Destination, identity: Identity, keys: Sequence[str], stock: Sto
 
     def renew(rule: Rule) -> None:
         rule.source, rule.about, rule.why_not = spec.source, about, why_not
+        rule.shadow = spec.shadow
 
     key = ("rule", "destination", spec.host, spec.namespace, spec.labels)
-    return stock.take(key, lambda: Rule(spec.source, about, why_not), renew)
+    return stock.take(key, lambda: Rule(spec.source, about, why_not, spec.shadow), renew)
 
 
 def _policy(spec: Destination, key: str) -> TrafficPolicy:

@@ -22,6 +22,7 @@ from trafficcore.engine.match import Predicate
 from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.shadow import ShadowBreaker, ShadowLimit, ShadowQueue
 from trafficcore.engine.stages import BreakStage, LimitStage, Tell
 from trafficcore.engine.stock import Stock
 from trafficcore.engine.table import Table
@@ -34,11 +35,11 @@ from trafficcore.spec import (
     QuotaSelector,
     RateLimitRule,
     Scope,
-    Source,
 )
 
 __all__ = ["Build", "compile_policy", "selectors_of", "virtual_hosts"]
 
+Spec = RateLimitRule | BreakRule | QuotaRule
 _POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 
 
@@ -109,11 +110,13 @@ class _Compiler:
             stock=self._stock,
         )
 
-    def _rule(self, key: Hashable, source: Source, about: str, why_not: str) -> Rule:
-        def renew(rule: Rule) -> None:
-            rule.source, rule.about, rule.why_not = source, about, why_not
+    def _rule(self, key: Hashable, spec: Spec, about: str, why_not: str) -> Rule:
+        source, shadow = spec.source, spec.shadow
 
-        rule = self._stock.take(("rule", key), lambda: Rule(source, about, why_not), renew)
+        def renew(rule: Rule) -> None:
+            rule.source, rule.about, rule.why_not, rule.shadow = source, about, why_not, shadow
+
+        rule = self._stock.take(("rule", key), lambda: Rule(source, about, why_not, shadow), renew)
         self._rules.append(rule)
         return rule
 
@@ -127,6 +130,9 @@ class _Compiler:
         vhost = scope.vhost
         return self._routes.test(vhost) if vhost is not None and vhost.route else None
 
+    def _shadowed(self, wrapper: type[Any], machine: Any, rule: Rule, spec: Spec) -> Any:
+        return wrapper(machine, rule, self._build.tell) if spec.shadow else machine
+
     def _add_limit(self, spec: RateLimitRule) -> None:
         scope, limits = spec.scope, [override.limit for override in spec.overrides]
         why_not = self._excluded(scope)
@@ -136,11 +142,11 @@ class _Compiler:
             *((limit.quota, limit.fill_interval) for limit in (spec.limit, *limits)),
             tuple(override.match for override in spec.overrides),
         )
-        rule = self._rule(key, spec.source, self._identity.about(scope), why_not)
+        rule = self._rule(key, spec, self._identity.about(scope), why_not)
         if why_not:
             return
         stage, *own = (
-            self._limit_stage((key, index), rule, limit)
+            self._limit_stage((key, index), rule, limit, spec)
             for index, limit in enumerate((spec.limit, *limits))
         )
         matches = [override.match for override in spec.overrides]
@@ -155,14 +161,17 @@ class _Compiler:
             )
         )
 
-    def _limit_stage(self, key: Hashable, rule: Rule, limit: Limit) -> LimitStage:
+    def _limit_stage(
+        self, key: Hashable, rule: Rule, limit: Limit, spec: RateLimitRule
+    ) -> LimitStage:
         def make() -> Any:
             rate = limit.quota / limit.fill_interval
             locked = self._build.locked
             build = partial(guarded, force=locked)
             return bucket(limit.quota, rate, lock=new_lock(), build=build)
 
-        stage = LimitStage(rule, self._stock.take(("bucket", key), make), limit)
+        machine = self._stock.take(("bucket", key), make)
+        stage = LimitStage(rule, self._shadowed(ShadowLimit, machine, rule, spec), limit)
         self._limits.append(stage)
         return stage
 
@@ -171,10 +180,11 @@ class _Compiler:
         why_not = self._excluded(scope) or ("" if spec.can_trip else "nothing can trip it")
         settings = breaker_settings(spec) if spec.can_trip else None
         key = ("break", scope, settings)
-        rule = self._rule(key, spec.source, self._identity.about(scope), why_not)
+        rule = self._rule(key, spec, self._identity.about(scope), why_not)
         if why_not:
             return
         machine = self._stock.take(("breaker", key), lambda: self._build.machine(Breaker, settings))
+        machine = self._shadowed(ShadowBreaker, machine, rule, spec)
         stage = BreakStage(rule, machine, spec.response, self._build.tell)
         self._breaks.append(stage)
         self._entries[scope.direction].append(
@@ -190,10 +200,11 @@ class _Compiler:
         if not any(sides.values()):
             why_not = why_not or f"control point {', '.join(own)} is the application's own"
         key = ("quota", spec.namespace, spec.labels, spec.selectors, spec.direction, _bucket(spec))
-        rule = self._rule(key, spec.source, _about(spec, sides), why_not)
+        rule = self._rule(key, spec, _about(spec, sides), why_not)
         if why_not:
             return
         queue = self._stock.take(("queue", key), lambda: self._queue(spec))
+        queue = self._shadowed(ShadowQueue, queue, rule, spec)
         stage = QuotaStage(rule, queue, spec.workloads, spec.default, spec.denied_status)
         self._quotas.append(stage)
         for side, selectors in sides.items():

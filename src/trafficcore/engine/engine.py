@@ -139,6 +139,18 @@ class Engine:
             self._table = table = self.policies.replace(read, hosts, endpoints)
         self.announcer.tell_loaded(table, reload=True)
 
+    def shadow(self, rule: str, on: bool = True) -> None:
+        """Put a rule in shadow, or out of it: it counts what it would refuse, and refuses nothing.
+
+        `rule` is its name, `"ASMLocalRateLimiter shop/checkout"`, with the rule's own name behind
+        it where only that one is meant, or a pattern (`"* shop/*"`). What was switched stays so
+        over reloads; a manifest says it by the annotation `trafficcore/mode: shadow`. Raises
+        `ConfigError` where no rule is called so.
+        """
+        with self._lock:
+            self._table = table = self.policies.switch(rule, on)
+        self.announcer.tell_loaded(table, reload=True)
+
     @property
     def mode(self) -> Mode:
         """`enforce`, `shadow` (count what would be refused) or `off`; may be set at any time."""

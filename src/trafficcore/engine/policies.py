@@ -7,6 +7,7 @@ State  the source, what the table was built with, the table; queues that somebod
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import attrs
@@ -15,6 +16,7 @@ from trafficcore.engine.compile import Build, compile_policy
 from trafficcore.engine.plan import Plan
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.table import Table
+from trafficcore.errors import ConfigError
 from trafficcore.spec import Policy
 
 __all__ = ["Policies"]
@@ -23,13 +25,16 @@ __all__ = ["Policies"]
 class Policies:
     """What an engine is made of. `replace` is called under the engine's lock."""
 
-    __slots__ = ("_build", "_left", "queues", "reloads", "source", "table")
+    __slots__ = ("_build", "_left", "_policy", "_switched", "queues", "reloads", "source", "table")
 
     def __init__(self, policy: Policy, build: Build) -> None:
         #: Reads the policies, again each time it is called.
         self.source: Callable[[], Policy] = lambda: policy
         self.reloads = 0
         self._build = build
+        self._policy = policy
+        #: Rules that were put in shadow or out of it by hand, in the order in which they were.
+        self._switched: list[tuple[str, bool]] = []
         self.table: Table = compile_policy(policy, build)
         self.table.stock.commit()
         #: The queues of the table, and those of earlier ones in which somebody waits.
@@ -49,7 +54,25 @@ class Policies:
             build = attrs.evolve(build, identity=attrs.evolve(build.identity, hosts=hosts))
         if endpoints is not None:
             build = attrs.evolve(build, endpoints=dict(endpoints))
-        table = compile_policy(read(), build, self.table)
+        policy = read()
+        for pattern, on in self._switched:
+            policy, _ = _switch(policy, pattern, on)
+        table = self._install(policy, build)
+        self._build, self.source = build, read
+        self.reloads += 1
+        return table
+
+    def switch(self, pattern: str, on: bool) -> Table:
+        """Put rules in shadow or out of it; raises `ConfigError` where there is no such rule."""
+        policy, found = _switch(self._policy, pattern, on)
+        if not found:
+            raise ConfigError(f"no rule is called {pattern!r}: see the names in snapshot()")
+        table = self._install(policy, self._build)
+        self._switched = [*(it for it in self._switched if it[0] != pattern), (pattern, on)]
+        return table
+
+    def _install(self, policy: Policy, build: Build) -> Table:
+        table = compile_policy(policy, build, self.table)
         waiting = [stage for stage in self.queues if stage.queue.waiting]
         table.stock.commit()
         kept = {id(stage.queue) for stage in table.quotas}
@@ -60,6 +83,22 @@ class Policies:
         for rule in table.rules:
             rule.leave(self._left)
         self._left = self.table.plans()
-        self.table, self._build, self.source = table, build, read
-        self.reloads += 1
+        self.table, self._policy = table, policy
         return table
+
+
+def _switch(policy: Policy, pattern: str, on: bool) -> tuple[Policy, int]:
+    """Return a policy whose rules of a name are in shadow or not, and how many they are."""
+    found = 0
+
+    def changed(rules: tuple[Any, ...]) -> tuple[Any, ...]:
+        nonlocal found
+        meant = [any(fnmatchcase(name, pattern) for name in rule.source.names) for rule in rules]
+        found += sum(meant)
+        return tuple(
+            attrs.evolve(rule, shadow=on) if it else rule
+            for it, rule in zip(meant, rules, strict=True)
+        )
+
+    lists = ("limits", "breakers", "destinations", "quotas")
+    return attrs.evolve(policy, **{name: changed(getattr(policy, name)) for name in lists}), found

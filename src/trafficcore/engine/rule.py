@@ -30,12 +30,15 @@ class Rule:
         "about",
         "plans",
         "refused",
+        "shadow",
         "shadowed",
         "source",
         "why_not",
     )
 
-    def __init__(self, source: Source, about: str, why_not: str = "") -> None:
+    def __init__(self, source: Source, about: str, why_not: str = "", shadow: bool = False) -> None:
+        #: Whether it counts what it would refuse, and refuses nothing.
+        self.shadow = shadow
         self.source = source
         self.about = about
         self.why_not = why_not
@@ -86,5 +89,6 @@ class Rule:
             "why_not": self.why_not,
             "hits": self.hits,
             "refused": self.refused,
+            "shadow": self.shadow,
             "shadowed": self.shadowed,
         }

@@ -22,6 +22,7 @@ from trafficcore.manifest.nodes import Mapping, Node, Scalar
 from trafficcore.manifest.places import Places
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.quota import QUOTA
+from trafficcore.manifest.settings import read_settings
 from trafficcore.manifest.shapes import ANYTHING, ListOf
 from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
@@ -166,6 +167,7 @@ class Reading:
         )
         self._identify(document, metadata, notes)
         self.places.add(document.source(node, path), node, path)
+        settings = read_settings(metadata, notes)
         spec = record.sub("spec")
         if notes.errors > before:
             return
@@ -173,7 +175,7 @@ class Reading:
             notes.warn("TC106", node, join(path, "spec"), "is absent: the policy does nothing")
             return
         try:
-            self._specs += kind.build(spec, document, notes)
+            self._specs += map(settings.of, kind.build(spec, document, notes))
         except ConfigError as error:  # the spec has the last word on what can work
             notes.error(spec.node, spec.path, str(error))
 

@@ -43,3 +43,4 @@ class Destination:
     labels: tuple[tuple[str, str], ...] = ()
     policy: TrafficPolicy = TrafficPolicy()
     ports: tuple[tuple[int, TrafficPolicy], ...] = ()
+    shadow: bool = False

@@ -37,6 +37,7 @@ class BreakRule:
     gateway_error_percent: int | None = None
     min_requests: int = 0
     response: Response | None = None
+    shadow: bool = False
 
     def __attrs_post_init__(self) -> None:
         for name in ("window", "open_for"):

@@ -41,9 +41,15 @@ class LimitOverride:
 
 @attrs.frozen(kw_only=True)
 class RateLimitRule:
-    """One entry of `spec.configs`."""
+    """One entry of `spec.configs`.
+
+    `shadow` counts and refuses nothing. `share` is `local`, or `host`: one bucket for all
+    processes of a machine.
+    """
 
     source: Source
     scope: Scope
     limit: Limit
     overrides: tuple[LimitOverride, ...] = ()
+    shadow: bool = False
+    share: str = "local"

@@ -119,6 +119,7 @@ class QuotaRule:
     workloads: tuple[Workload, ...] = ()
     default: WorkloadParameters = WorkloadParameters()
     denied_status: int = 503
+    shadow: bool = False
 
     def __attrs_post_init__(self) -> None:
         if not self.interval > 0:

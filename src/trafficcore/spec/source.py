@@ -23,6 +23,12 @@ class Source:
     rule: str = ""
     column: int = 0
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call it: by its manifest, and by its own name where it has one."""
+        manifest = f"{self.kind} {self.namespace}/{self.name}"
+        return (manifest, f"{manifest} {self.rule}") if self.rule else (manifest,)
+
     def __str__(self) -> str:
         tail = f" {self.rule}" if self.rule else ""
         return f"{self.kind} {self.namespace}/{self.name}{tail} ({self.file}:{self.line})"
