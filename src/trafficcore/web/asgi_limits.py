@@ -15,7 +15,8 @@ from trafficcore.web.asgi import AsgiTraffic, refuse
 from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
 from trafficcore.web.facts import Labels, under
 from trafficcore.web.limit_headers import NAMES, RawRows
-from trafficcore.web.limits import LimitGate
+from trafficcore.web.limits import LimitGate, Met
+from trafficcore.web.receipt import LIMITS, Receipt
 
 __all__ = ["AsgiLimits"]
 
@@ -23,6 +24,7 @@ RawHeader = tuple[bytes, bytes]
 
 _KINDS: Final = ("http", "websocket")
 _STARTS: Final = ("http.response.start", "websocket.http.response.start")
+_new: Final = object.__new__
 _NAMES: Final = frozenset(name.encode("ascii") for name in NAMES)
 
 
@@ -59,31 +61,48 @@ class AsgiLimits(AsgiTraffic):
         if scope["type"] not in _KINDS:
             await self.app(scope, receive, send)
             return
-        path = scope["path"]
-        root = scope.get("root_path")
-        if root:
-            path = under(root.rstrip("/"), path)
         gate = self.limits
+        stages = gate.everywhere
+        if stages is None:
+            path = scope["path"]
+            root = scope.get("root_path")
+            if root:
+                path = under(root.rstrip("/"), path)
+            stages = gate.find(scope.get("method", "GET"), path)
         now = self._clock()
-        met = gate.admit(scope, scope.get("method", "GET"), path, now)
+        met = gate.decide(stages, scope, now)
+        receipt: Receipt | None = scope.get(LIMITS)
         if isinstance(met, Rejection):
+            if receipt is not None:
+                receipt.give_back(now)
             await refuse(met, scope, send)
             return
-        if met:
-            if self._has_engine:
-                scope = {**scope, PAID: lambda at: gate.give_back(met, at)}
+        if met or gate.tell is not None:
+            if receipt is None:
+                scope[LIMITS] = receipt = _new(Receipt)  # `Receipt.begin` written out
+                receipt.met = met
+                receipt.clock = self._clock
+            else:
+                receipt.met = (*receipt.met, *met)
             if gate.tell is not None:
-                send = partial(_send_headed, send, gate.tell(met, now))
+                send = partial(_send_headed, send, gate, receipt, met, gate.tell(met, now))
+            if self._has_engine:
+                scope = {**scope, PAID: receipt.give_back}
         await self.app(scope, receive, send)
 
 
-def _send_headed(send: Send, own: RawRows, message: Message) -> Awaitable[None]:
+def _send_headed(
+    send: Send, gate: LimitGate, receipt: Receipt, met: Met, own: RawRows, message: Message
+) -> Awaitable[None]:
     """Send a message, with headers where the response starts, each unless it is there already.
 
+    `own` tell of what was `met` here; where the receipt has changed since, they are made anew.
     A plain function that returns the server's own awaitable, and `partial` of it: a coroutine more
     would cost more than all the rest of it, and a nested function as much again.
     """
     if message["type"] in _STARTS:
+        if receipt.met is not met:
+            own = _retold(gate, receipt)
         given = message.get("headers") or ()
         headers = [*given, *own]
         for name, _ in given:
@@ -92,6 +111,12 @@ def _send_headed(send: Send, own: RawRows, message: Message) -> Awaitable[None]:
                 break
         message = {**message, "headers": headers}
     return send(message)
+
+
+def _retold(gate: LimitGate, receipt: Receipt) -> RawRows:
+    """Return what there is to tell of all limits that a request met, here and elsewhere."""
+    rows = gate.write(receipt.met, receipt.clock()) if gate.write is not None else ()
+    return [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
 
 
 def _once(given: Iterable[RawHeader], own: Iterable[RawHeader]) -> list[RawHeader]:

@@ -18,6 +18,7 @@ from trafficcore.web.facts import asgi_facts, wsgi_facts
 
 __all__ = [
     "By",
+    "FirstOf",
     "Key",
     "client_address",
     "cookie",
@@ -222,7 +223,7 @@ def path_parameter(name: str) -> Key:
 
 
 @attrs.frozen
-class _First:
+class FirstOf:
     """The first of several keys that is there, told apart by which it was."""
 
     keys: tuple[By, ...]
@@ -240,9 +241,11 @@ class _First:
         return read
 
     def asgi(self) -> Read:
+        """Return what reads it from a scope."""
         return self._read(wsgi=False)
 
     def wsgi(self) -> Read:
+        """Return what reads it from an environ."""
         return self._read(wsgi=True)
 
 
@@ -251,4 +254,4 @@ def first_of(*keys: By) -> Key:
 
     A value of one kind never meets the bucket of another.
     """
-    return _First(keys)
+    return FirstOf(keys)

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trafficcore.engine import Engine, Rejection
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_path
 from trafficcore.web.limit_headers import NAMES, Rows
-from trafficcore.web.limits import LimitGate
+from trafficcore.web.limits import LimitGate, Met
+from trafficcore.web.receipt import LIMITS, Receipt
 from trafficcore.web.wsgi import PAID, WsgiTraffic, refuse
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WsgiLimits"]
 
+_new: Final = object.__new__
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
 
@@ -55,26 +57,47 @@ class WsgiLimits(WsgiTraffic):
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Run one request."""
         gate = self.limits
+        stages = gate.everywhere
+        if stages is None:
+            stages = gate.find(environ.get("REQUEST_METHOD", "GET"), wsgi_path(environ))
         now = self._clock()
-        met = gate.admit(environ, environ.get("REQUEST_METHOD", "GET"), wsgi_path(environ), now)
+        met = gate.decide(stages, environ, now)
+        receipt: Receipt | None = environ.get(LIMITS)
         if isinstance(met, Rejection):
+            if receipt is not None:
+                receipt.give_back(now)
             return refuse(met, environ, start_response)
-        if met:
-            if self._has_engine:
-                environ[PAID] = lambda at: gate.give_back(met, at)
+        if met or gate.tell is not None:
+            if receipt is None:
+                environ[LIMITS] = receipt = _new(Receipt)  # `Receipt.begin` written out
+                receipt.met = met
+                receipt.clock = self._clock
+            else:
+                receipt.met = (*receipt.met, *met)
             if gate.tell is not None:
-                start_response = partial(_start_headed, start_response, gate.tell(met, now))
+                own = gate.tell(met, now)
+                start_response = partial(_start_headed, start_response, gate, receipt, met, own)
+            if self._has_engine:
+                environ[PAID] = receipt.give_back
         return self.app(environ, start_response)
 
 
 def _start_headed(
     start_response: "StartResponse",
+    gate: LimitGate,
+    receipt: Receipt,
+    met: Met,
     own: Rows,
     status: str,
     headers: list[tuple[str, str]],
     exc_info: ExcInfo | None = None,
 ) -> Callable[[bytes], object]:
-    """Start the response with headers more, each unless it is there already."""
+    """Start the response with headers more, each unless it is there already.
+
+    `own` tell of what was `met` here; where the receipt has changed since, they are made anew.
+    """
+    if receipt.met is not met and gate.write is not None:
+        own = gate.write(receipt.met, receipt.clock())
     rows = own
     for name, _ in headers:
         if name[:1] in "RrXx" and name.lower() in NAMES:

@@ -1,0 +1,128 @@
+"""`RouteLimits`: limits on a route, whatever the framework; what its decorators stand on.
+
+Law     A request meets them once, however often it comes by (a router's dependency and a view's
+        decorator may be the same). Where one refuses, all that the request has paid before, to
+        limits in front of the application too, is given back.
+Faults  are told when the limits are written down, which is when the application starts.
+"""
+
+import time
+from collections.abc import Callable, Iterable, MutableMapping
+from typing import Any
+
+import attrs
+
+from trafficcore.engine import Facts, Rejection
+from trafficcore.errors import ConfigError
+from trafficcore.live.limits import Bound, Limit
+from trafficcore.web.keys import FirstOf, first_of
+from trafficcore.web.limit_headers import Rows
+from trafficcore.web.limits import LimitGate, Refusal
+from trafficcore.web.receipt import Receipt, receipt_of
+
+__all__ = ["RouteLimits", "View", "headed", "read", "responses"]
+
+#: From `Facts` to the framework's own request, which is what functions of a limit are given.
+View = Callable[[Any], Any]
+
+
+def read(what: tuple[Any, ...], options: dict[str, Any]) -> list[Limit]:
+    """Return the limits that somebody wrote down: `Limit`s, or rates that share the options."""
+    if not what:
+        raise ConfigError('a limit needs a rate, such as "10/min", or Limit("10/min")')
+    limits = []
+    for one in what:
+        if isinstance(one, Limit):
+            if options:
+                named = ", ".join(options)
+                raise ConfigError(f"{named} belongs inside the Limit that it is about")
+            limits.append(one)
+        else:
+            limits.append(Limit(one, **options))
+    return limits
+
+
+class RouteLimits:
+    """Limits at work: `limits["name"]` is one of them, its counts and its `shadow`."""
+
+    __slots__ = ("_own", "clock", "gate")
+
+    def __init__(
+        self,
+        limits: Iterable[Limit],
+        view: View,
+        *,
+        wsgi: bool = False,
+        headers: str = "none",
+        problem: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        viewed = [_viewed(limit, view) for limit in limits]
+        self.gate = LimitGate(viewed, headers=headers, problem=problem, wsgi=wsgi)
+        self.clock = clock
+        self._own = frozenset(self.gate.limits)
+
+    def __getitem__(self, name: str) -> Bound:
+        return self.gate[name]
+
+    def admit(self, request: MutableMapping[str, Any], method: str, path: str) -> Rejection | None:
+        """Take a token of each limit that is about a request, or of none and say why not."""
+        receipt = receipt_of(request, self.clock)
+        own = self._own
+        if any(bound in own for bound, _, _ in receipt.met):
+            return None
+        now = self.clock()
+        met = self.gate.admit(request, method, path, now)
+        if not isinstance(met, Rejection):
+            receipt.met = (*receipt.met, *met)
+            return None
+        receipt.give_back(now)
+        if isinstance(met, Refusal):  # headers tell of it as well
+            receipt.met = (*receipt.met, *((bound, key, 0) for bound, key, _ in met.met))
+        return met
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return every limit as plain data."""
+        return self.gate.snapshot(self.clock())
+
+
+def headed(limits: RouteLimits, receipt: Receipt, given: Any) -> Rows:
+    """Return the headers that tell of a receipt, but for those that an answer has been given."""
+    write = limits.gate.write
+    rows = write(receipt.met, limits.clock()) if write is not None else []
+    return [row for row in rows if row[0] not in given]
+
+
+def responses(limits: RouteLimits) -> dict[int | str, dict[str, Any]]:
+    """Return what an OpenAPI document says of the refusals."""
+    wait = {"description": "Seconds until a retry can succeed", "schema": {"type": "integer"}}
+    statuses = sorted({bound.limit.status for bound in limits.gate.limits})
+    refusal = {"description": "Over the rate limit", "headers": {"Retry-After": wait}}
+    return dict.fromkeys(statuses, refusal)
+
+
+def _viewed(limit: Limit, view: View) -> Limit:
+    """Return a limit whose functions are given the framework's request."""
+
+    def seen(function: Any) -> Any:
+        return (lambda facts: function(view(facts))) if callable(function) else function
+
+    def key(by: Any) -> Any:
+        if isinstance(by, FirstOf):
+            return first_of(*map(key, by.keys))
+        if hasattr(by, "asgi") or not callable(by):
+            return by
+
+        def text(facts: Facts) -> str | None:  # people keep users by number
+            value = by(view(facts))
+            return None if value is None else str(value)
+
+        return text
+
+    return attrs.evolve(
+        limit,
+        by=key(limit.by),
+        on=seen(limit.on),
+        exempt=seen(limit.exempt),
+        cost=seen(limit.cost),
+    )
