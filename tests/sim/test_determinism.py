@@ -16,7 +16,11 @@ metadata: {name: out}
 spec:
   host: web.default.svc.cluster.local
   trafficPolicy:
-    outlierDetection: {consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 50}
+    outlierDetection:
+      consecutive5xxErrors: 2
+      interval: 1s
+      baseEjectionTime: 1s
+      maxEjectionPercent: 50
 """
 SPEC = """
 seed: SEED
@@ -31,9 +35,13 @@ services:
   failures: [{from: 2s, until: 4s, share: 0.5, zone: r/a}]
 - {name: other, latency: {exponential: 5ms}, errors: 0.2}
 loads:
-- {name: guest, url: 'http://web.default.svc.cluster.local/', direction: outbound, headers: {user_type: guest}, rate: 60, arrivals: poisson, timeout: 150ms}
-- {name: gold, url: 'http://web.default.svc.cluster.local/', direction: outbound, headers: {user_type: subscriber}, clients: 5, think: {uniform: [1ms, 50ms]}}
-- {name: in, url: 'http://other/', steps: [{rate: 20, for: 2s}, {rate: 50, for: 3s}], arrivals: poisson}
+- {name: guest, url: 'http://web.default.svc.cluster.local/',
+   direction: outbound, headers: {user_type: guest}, rate: 60, arrivals: poisson, timeout: 150ms}
+- {name: gold, url: 'http://web.default.svc.cluster.local/',
+   direction: outbound, headers: {user_type: subscriber}, clients: 5,
+   think: {uniform: [1ms, 50ms]}}
+- {name: in, url: 'http://other/', arrivals: poisson,
+   steps: [{rate: 20, for: 2s}, {rate: 50, for: 3s}]}
 expect: [share gold/guest above 0, p99 of guest below 1 s]
 """
 POLICIES = "---".join((limit(50), quota(70, 10, outbound=True), RULE))

@@ -126,18 +126,44 @@ def test_a_malformed_sentence_says_what_is_missing_and_where(text, fault):
     assert fault in str(error.value)
 
 
-@given(st.text(max_size=40) | st.lists(st.sampled_from(
-    "share no all 200 5xx of a/b guest after from to 5 s 5% is at least most between and p99 "
-    "waiting trips calls 1e400 .".split(" ")
-), max_size=8).map(" ".join))  # fmt: skip
+WORDS = [
+    "share",
+    "no",
+    "all",
+    "200",
+    "5xx",
+    "of",
+    "a/b",
+    "guest",
+    "after",
+    "from",
+    "to",
+    "5",
+    "s",
+    "5%",
+    "is",
+    "at",
+    "least",
+    "most",
+    "between",
+    "and",
+    "p99",
+    "waiting",
+    "trips",
+    "calls",
+    "1e400",
+    ".",
+]
+
+
+@given(st.text(max_size=40) | st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join))
 def test_any_text_is_read_or_refused(text):
     try:
         found = parse(text)
-    except ConfigError as error:
-        assert "must" in str(error)
-    else:
-        assert found.start < found.end
-        assert found.bounds.least <= found.bounds.most
+    except ConfigError:
+        return
+    assert found.start < found.end
+    assert found.bounds.least <= found.bounds.most
 
 
 def test_bounds_are_inside_and_open_ones_are_not():

@@ -90,7 +90,7 @@ def test_no_call_begins_at_the_end_or_later(load):
         for simulated in world._loads:
             simulated._admit = watched
 
-    spec = f"duration: 10s\nservices: [{{name: web, latency: 100ms}}]\nloads:\n- name: c\n  url: http://web/\n"
+    spec = "duration: 10s\nservices: [{name: web, latency: 100ms}]\nloads:\n- name: c\n  url: http://web/\n"
     spec += "".join(f"  {line}\n" for line in load.splitlines())
     hear(spec, before=before)
     assert begun
@@ -146,7 +146,9 @@ def test_time_outs_in_queue_and_in_flight_settle_once(direction, monkeypatch):
     assert world.most_waiting == 29
     assert settled_evenly(world)
     side = world.engine.snapshot(world.kernel.now)["traffic"][direction]
-    assert side["admitted"] == len(ended) == 10, "of those at 0.8 s and 0.9 s nobody hears the answer"
+    assert side["admitted"] == len(ended) == 10, (
+        "of those at 0.8 s and 0.9 s nobody hears the answer"
+    )
     (rule,) = world.engine.snapshot(world.kernel.now)["rules"]
     assert rule["quota"]["queue"]["cancelled"] == 20
 
@@ -173,8 +175,10 @@ duration: 5s
 process: {{max_waiting: 2}}
 services: [{{name: web.default.svc.cluster.local, latency: 10ms}}]
 loads:
-- {{name: first, url: {WEB}, headers: {{user_type: guest}}, bursts: {{size: 3, every: 1m}}, timeout: 500ms}}
-- {{name: second, url: {WEB}, headers: {{user_type: subscriber}}, bursts: {{size: 1, every: 1m}}, start: 500ms}}
+- {{name: first, url: {WEB}, headers: {{user_type: guest}},
+   bursts: {{size: 3, every: 1m}}, timeout: 500ms}}
+- {{name: second, url: {WEB}, headers: {{user_type: subscriber}},
+   bursts: {{size: 1, every: 1m}}, start: 500ms}}
 """,
         quota(1),
     )
@@ -199,10 +203,10 @@ def test_a_long_patience_does_not_keep_what_has_ended():
 
         load._watch = watched
 
-    spec = f"""
+    spec = """
 duration: 10s
-services: [{{name: web, latency: 10ms}}]
-loads: [{{name: c, url: http://web/, rate: 2000, timeout: 1h}}]
+services: [{name: web, latency: 10ms}]
+loads: [{name: c, url: http://web/, rate: 2000, timeout: 1h}]
 """
     world, heard = hear(spec, before=before)
     assert len(heard) == 20_000
@@ -238,7 +242,10 @@ spec:
           - {name: x-who, exact_match: me}
     limit: {fill_interval: {seconds: 1000}, quota: 1}
 """
-    base = "{{name: {}, url: 'http://web.default.svc.cluster.local/{}', method: {}, headers: {{X-Who: {}}}, bursts: {{size: 2, every: 1m}}}}"
+    base = (
+        "{{name: {}, url: 'http://web.default.svc.cluster.local/{}', method: {}, "
+        "headers: {{X-Who: {}}}, bursts: {{size: 2, every: 1m}}}}"
+    )
     loads = [("hit", "a%20b?x=1", "post", "me"), ("path", "b", "POST", "me")]
     loads += [("method", "a%20b?x=1", "GET", "me"), ("header", "a%20b?x=1", "post", "you")]
     spec = "duration: 5s\nloads:\n" + "".join(f"- {base.format(*load)}\n" for load in loads)

@@ -1,4 +1,4 @@
-"""What expectations measure, against the list of all calls and a twin that simply looks through it."""
+"""What expectations measure, against a twin that simply looks through the list of all calls."""
 
 from math import ceil
 
@@ -75,8 +75,9 @@ def fine(call):
 
 
 def to(place):
-    return lambda call: call.server is not None and (
-        call.server.address == place or f"{call.server.locality}/".startswith(f"{place}/")
+    return lambda call: (
+        call.server is not None
+        and (call.server.address == place or f"{call.server.locality}/".startswith(f"{place}/"))
     )
 
 
@@ -170,7 +171,11 @@ metadata: {name: b}
 spec:
   configs:
   - match: {vhost: {name: web.default.svc.cluster.local}}
-    breaker_config: {window_size: 1s, error_percent: {value: 50}, min_request_amount: 1, break_duration: 3s}
+    breaker_config:
+      window_size: 1s
+      error_percent: {value: 50}
+      min_request_amount: 1
+      break_duration: 3s
 """
 OUTLIER = """
 apiVersion: networking.istio.io/v1
@@ -179,7 +184,11 @@ metadata: {name: out}
 spec:
   host: web.default.svc.cluster.local
   trafficPolicy:
-    outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100, interval: 1s, baseEjectionTime: 1s}
+    outlierDetection:
+      consecutive5xxErrors: 1
+      maxEjectionPercent: 100
+      interval: 1s
+      baseEjectionTime: 1s
 """
 
 

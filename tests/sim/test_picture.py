@@ -28,7 +28,8 @@ def result():
 
 
 @pytest.mark.parametrize(
-    ("suffix", "magic"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".SVG", b"<?xml")]
+    ("suffix", "magic"),
+    [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF"), (".SVG", b"<?xml")],
 )
 def test_the_suffix_decides_and_the_same_run_is_the_same_file(result, tmp_path, suffix, magic):
     first, second = tmp_path / f"one{suffix}", tmp_path / f"two{suffix}"
@@ -51,7 +52,7 @@ def test_a_picture_names_its_axes_and_its_lines(result, tmp_path):
 
 @pytest.mark.parametrize("name", ["x.jpg", "x", "x.png.txt"])
 def test_another_suffix_is_refused_and_nothing_written(result, tmp_path, name):
-    with pytest.raises(ConfigError, match="a picture ends in .png, .svg, .pdf"):
+    with pytest.raises(ConfigError, match=r"a picture ends in \.png, \.svg, \.pdf"):
         picture(result, tmp_path / name)
     assert not list(tmp_path.iterdir())
 

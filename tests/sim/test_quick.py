@@ -1,4 +1,4 @@
-"""A scenario from a few words: each word does what it says, and the file runs to the same result."""
+"""A scenario from a few words: each does what it says, and the file runs to the same result."""
 
 import pytest
 
@@ -86,8 +86,14 @@ def test_a_host_is_completed_with_the_namespace():
 
 @pytest.mark.parametrize(
     ("policies", "direction"),
-    [("", "inbound"), (RULE, "outbound"), (limit(1), "inbound"), (EGRESS, "outbound"), (INGRESS, "inbound")],
-)  # fmt: skip
+    [
+        ("", "inbound"),
+        (RULE, "outbound"),
+        (limit(1), "inbound"),
+        (EGRESS, "outbound"),
+        (INGRESS, "inbound"),
+    ],
+)
 def test_the_direction_is_that_of_the_policies(policies, direction):
     assert scenario(policies).loads[0].direction is Direction(direction)
     assert scenario(policies, outbound=True).loads[0].direction is Direction.OUTBOUND

@@ -191,7 +191,7 @@ def test_scenarios_without_a_name_have_that_of_their_file(tmp_path):
         "kind: Scenario\nmetadata: 5\nspec: {" + LOADS + "}\n",
         "kind: Scenario\nspec: {seed: 1e999, " + LOADS + "}\n",
         "kind: Scenario\nspec: {expect: [[a], null, ''], " + LOADS + "}\n",
-        "kind: Scenario\nspec: {manifests: [\"a\\0b\"], " + LOADS + "}\n",
+        'kind: Scenario\nspec: {manifests: ["a\\0b"], ' + LOADS + "}\n",
     ],
 )
 def test_a_hostile_file_is_a_fault_and_no_accident(text):

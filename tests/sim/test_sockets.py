@@ -24,7 +24,14 @@ duration: {seconds}s
 services: [{{name: {host}, latency: 2ms}}]
 loads:
 """
-LOAD = "- {{name: {name}, url: 'http://{host}/', headers: {{user_type: {name}}}, clients: {clients}, start: {start}s, refused_after: 2ms}}\n"
+LOAD = """
+- name: {name}
+  url: http://{host}/
+  headers: {{user_type: {name}}}
+  clients: {clients}
+  start: {start}s
+  refused_after: 2ms
+"""
 
 
 def simulated(policies, seconds, loads):

@@ -77,8 +77,10 @@ def test_the_engine_is_polled_a_few_times_a_wait_however_deadlines_move():
     spec = f"""
 duration: 60s
 loads:
-- {{name: a, url: {WEB}, headers: {{user_type: guest}}, rate: 20, arrivals: poisson, timeout: 330ms}}
-- {{name: b, url: {WEB}, headers: {{user_type: subscriber}}, rate: 20, arrivals: poisson, timeout: 90ms}}
+- {{name: a, url: {WEB}, headers: {{user_type: guest}},
+   rate: 20, arrivals: poisson, timeout: 330ms}}
+- {{name: b, url: {WEB}, headers: {{user_type: subscriber}},
+   rate: 20, arrivals: poisson, timeout: 90ms}}
 """
     world, heard = hear(spec, quota(10), before)
     waited = len(heard)
@@ -135,7 +137,11 @@ metadata: {name: b}
 spec:
   configs:
   - match: {vhost: {name: web.default.svc.cluster.local}}
-    breaker_config: {window_size: 1s, error_percent: {value: 1}, min_request_amount: 1, break_duration: 10ms}
+    breaker_config:
+      window_size: 1s
+      error_percent: {value: 1}
+      min_request_amount: 1
+      break_duration: 10ms
 """
     spec = f"""
 duration: 60s
@@ -155,8 +161,10 @@ services:
 - name: web.default.svc.cluster.local
   latency: {{exponential: 5ms}}
 loads:
-- {{name: open, url: http://web.default.svc.cluster.local/, rate: 400, arrivals: poisson, timeout: 1m}}
-- {{name: closed, url: http://web.default.svc.cluster.local/, clients: 3, think: 100ms, timeout: 1m}}
+- {{name: open, url: http://web.default.svc.cluster.local/,
+   rate: 400, arrivals: poisson, timeout: 1m}}
+- {{name: closed, url: http://web.default.svc.cluster.local/,
+   clients: 3, think: 100ms, timeout: 1m}}
 expect: [p99 of open below 1 s, no 5xx]
 """
 

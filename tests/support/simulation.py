@@ -30,8 +30,12 @@ spec:
     rate_limiter: {interval: 1s}
     scheduler:
       workloads:
-      - {name: guest, label_matcher: {match_labels: {http.request.header.user_type: guest}}, parameters: {priority: 50.0}}
-      - {name: subscriber, label_matcher: {match_labels: {http.request.header.user_type: subscriber}}, parameters: {priority: 200.0}}
+      - name: guest
+        label_matcher: {match_labels: {http.request.header.user_type: guest}}
+        parameters: {priority: 50.0}
+      - name: subscriber
+        label_matcher: {match_labels: {http.request.header.user_type: subscriber}}
+        parameters: {priority: 200.0}
     selectors: [{service: web, control_point: POINT}]
 """
 

@@ -16,6 +16,7 @@ def check_scenario(source: Source) -> Result:
 
     Raises `AssertionError` with the verdicts and the timeline, `ManifestError` for faults.
     """
+    __tracebackhide__ = True
     prepared = prepare(source)
     if len(prepared) != 1:
         raise ConfigError(f"one scenario was expected, not {len(prepared)}")
@@ -27,6 +28,7 @@ def check_scenarios(source: Source) -> dict[str, Result]:
 
     Of several with one name, the later ones have their file added: `name (file)`.
     """
+    __tracebackhide__ = True
     prepared = prepare(source)
     if not prepared:
         raise ConfigError("no scenario found: a scenario is a document of kind Scenario")
@@ -45,6 +47,7 @@ def expect(result: Result, *sentences: str) -> None:
     """
     import attrs
 
+    __tracebackhide__ = True
     if not sentences:
         raise ConfigError("expect takes at least one sentence")
     scenario = attrs.evolve(result.scenario, expect=sentences)
@@ -52,6 +55,7 @@ def expect(result: Result, *sentences: str) -> None:
 
 
 def _check(prepared: Prepared) -> Result:
+    __tracebackhide__ = True
     if not prepared.scenario.expect:
         raise ConfigError(f"the scenario {prepared.scenario.name!r} expects nothing")
     return _judge(simulate(prepared.scenario, prepared.policy))

@@ -108,21 +108,22 @@ def limits_off() -> Iterator[None]:
 @contextmanager
 def _loaded_off() -> Iterator[None]:
     """Have `Engine.load` make engines that let everything by, until the block is left."""
-    made: list[Engine] = []
+    made: list[tuple[Engine, Any]] = []
     load = loading.load_engine
 
     def load_off(*args: Any, mode: Any, **settings: Any) -> Engine:
-        engine: Engine = load(*args, mode="off" if mode is None else mode, **settings)
+        engine: Engine = load(*args, mode=mode, **settings)
         if mode is None:
-            made.append(engine)
+            made.append((engine, engine.mode))
+            engine.mode = "off"
         return engine
 
     try:
         with patch.object(loading, "load_engine", load_off):
             yield
     finally:
-        for engine in made:
-            engine.mode = loading.mode_of_environment()
+        for engine, before in made:
+            engine.mode = before
 
 
 def _with_subclasses(cls: type) -> set[type]:
