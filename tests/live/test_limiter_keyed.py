@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.exactness import assert_atomic
-from support.virtual_loop import run
 from trafficcore.core.limit import KeyedGcra
 from trafficcore.engine.guard import locked
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.limiter import KeyedRateLimiter
 from trafficcore.outcome import Reason
+from trafficcore.testing import VirtualTime
 
 KINDS = pytest.mark.parametrize(
     "kind", [KeyedRateLimiter, locked(KeyedRateLimiter)], ids=["free", "locked"]
@@ -180,7 +180,7 @@ def test_tasks_wait_in_the_order_in_which_they_came():
         assert limiter._lines == {}
         assert not limiter.try_acquire("a")
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_nobody_goes_past_those_who_wait_for_a_key(clock):
@@ -250,7 +250,7 @@ def test_a_cancelled_waiter_has_taken_nothing():
             await limiter.acquire_async("a", timeout=0.2)
         assert limiter._lines == {}
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_after_a_fork_nobody_waits(clock):

@@ -7,11 +7,11 @@ import time
 import pytest
 
 from support.exactness import hammer
-from support.virtual_loop import run
 from trafficcore.engine.guard import locked
 from trafficcore.errors import Rejected
 from trafficcore.live.limiter import RateLimiter
 from trafficcore.outcome import Reason
+from trafficcore.testing import VirtualTime
 
 KINDS = pytest.mark.parametrize("kind", [RateLimiter, locked(RateLimiter)], ids=["free", "locked"])
 
@@ -88,7 +88,7 @@ def test_tasks_are_served_in_the_order_in_which_they_came_and_on_time():
         assert done == [(0, 0), (1, 0.1), (2, 0.15), (3, 0.25), (4, 0.3), (5, 0.4)]
         assert not limiter._waiting
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 @KINDS
@@ -135,7 +135,7 @@ def test_tokens_that_come_back_wake_the_first_in_line():
         await asyncio.gather(*waiting)
         assert loop.time() - 1000 == pytest.approx(1, abs=1e-3)
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 @pytest.mark.parametrize("given_up", [0, 1, 2], ids=["first", "middle", "last"])
@@ -159,7 +159,7 @@ def test_one_that_is_cancelled_has_taken_nothing(given_up):
         assert not limiter._waiting
         assert limiter._line.ahead == 0
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_what_is_ahead_is_nothing_when_nobody_waits():
@@ -175,7 +175,7 @@ def test_what_is_ahead_is_nothing_when_nobody_waits():
         await asyncio.wait(waiting)
         assert limiter._line.ahead == 0
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_hundreds_of_cancellations_leave_no_trace():
@@ -197,7 +197,7 @@ def test_hundreds_of_cancellations_leave_no_trace():
         await asyncio.sleep(1)
         assert limiter.try_acquire()
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_a_task_gives_up_at_its_timeout():
@@ -219,7 +219,7 @@ def test_a_task_gives_up_at_its_timeout():
             await limiter.acquire_async(timeout=0.25)
         assert loop.time() == start
 
-    run(main())
+    VirtualTime(1000).run(main())
 
 
 def test_ten_thousand_tasks_wait_without_stalling_the_loop():
@@ -238,7 +238,7 @@ def test_ten_thousand_tasks_wait_without_stalling_the_loop():
         assert loop.time() - 1000 == pytest.approx(9.99, abs=0.01)
         return time.perf_counter() - started
 
-    assert run(main()) < 20  # about 0.5 s where nobody else is using the machine
+    assert VirtualTime(1000).run(main()) < 20  # about 0.5 s where nobody else is using the machine
 
 
 def test_one_whose_loop_was_closed_is_passed_over(clock):
