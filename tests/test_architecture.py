@@ -49,6 +49,11 @@ HOMES = {
     "httpx": {"web/httpx", "demo"},
     "httpx2": {"web/httpx", "demo"},
     "uvicorn": {"demo"},
+    "starlette": {"web/starlette"},
+    "flask": {"web/flask"},
+    "werkzeug": {"web/flask"},
+    "django": {"web/django"},
+    "asgiref": {"web/django"},
 }
 
 

@@ -101,8 +101,10 @@ def responses(limits: RouteLimits) -> dict[int | str, dict[str, Any]]:
     return dict.fromkeys(statuses, refusal)
 
 
-def _viewed(limit: Limit, view: View) -> Limit:
+def _viewed(limit: Any, view: View) -> Limit:
     """Return a limit whose functions are given the framework's request."""
+    if not isinstance(limit, Limit):
+        raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')
 
     def seen(function: Any) -> Any:
         return (lambda facts: function(view(facts))) if callable(function) else function

@@ -1,0 +1,169 @@
+"""Limits of a Django project: `LimitMiddleware` with its setting, and `@limited("10/min")`.
+
+    MIDDLEWARE = [..., "trafficcore.web.django.LimitMiddleware"]
+    TRAFFICCORE = {"LIMITS": [Limit("100/min", by=client_address())], "HEADERS": "ietf"}
+
+The address is `REMOTE_ADDR`; `client_address(["10.0.0.0/8"])` names the proxies to be believed.
+"""
+
+import inspect
+import time
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from trafficcore.engine import Rejection
+from trafficcore.errors import ConfigError
+from trafficcore.live.limits import Limit
+from trafficcore.web.receipt import LIMITS, Receipt, receipt_of
+from trafficcore.web.refuse import answer
+from trafficcore.web.route_limits import RouteLimits, headed, read
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponseBase  # type: ignore[import-untyped]
+
+__all__ = ["LimitMiddleware", "Limited", "limited", "receipt"]
+
+V = TypeVar("V", bound=Callable[..., Any])
+
+#: What the setting may hold, and by which name it is known here.
+_SETTINGS: Final = {
+    "LIMITS": "limits",
+    "HEADERS": "headers",
+    "PROBLEM": "problem",
+    "CLOCK": "clock",
+}
+_REQUEST: Final = "trafficcore.request"
+
+
+class LimitMiddleware:
+    """Limits in front of all views, as the setting `TRAFFICCORE` has them; sync and async.
+
+    Its keys are `LIMITS`, a list of `Limit`s; `HEADERS`, `"ietf"` or `"envoy"` where answers are to
+    tell what is left, of the limits on views too; `PROBLEM`, True for problem documents; `CLOCK`.
+    Below what adds CORS headers, refusals carry them; below authentication, functions of a limit
+    may ask for `request.user`.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[["HttpRequest"], Any]) -> None:
+        from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+
+        self.get_response = get_response
+        self.limits = _from_settings()
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: "HttpRequest") -> Any:
+        """Answer a request, or return the coroutine that does."""
+        if self._is_async:
+            return self._answer(request)
+        refused = _check(self.limits, request)
+        return self._headed(request, refused or self.get_response(request))
+
+    async def _answer(self, request: "HttpRequest") -> Any:
+        refused = _check(self.limits, request)
+        return self._headed(request, refused or await self.get_response(request))
+
+    def _headed(self, request: "HttpRequest", response: Any) -> Any:
+        paid = receipt_of(request.META, self.limits.clock)
+        for name, value in headed(self.limits, paid, response.headers):
+            response.headers[name] = value
+        return response
+
+
+class Limited:
+    """What `limited` returns: a decorator of views, and of methods by `method_decorator`.
+
+    `limits["name"]` is a limit at work, its counts and its `shadow`. Views that are decorated by
+    the same object share its buckets.
+    """
+
+    __slots__ = ("limits",)
+
+    def __init__(self, limits: RouteLimits) -> None:
+        self.limits = limits
+
+    def __call__(self, view: V) -> V:
+        """Decorate a view."""
+        from asgiref.sync import iscoroutinefunction
+
+        if inspect.isclass(view) or not callable(view):
+            raise ConfigError(f"limited() is for views, not {view!r}: see method_decorator")
+
+        @wraps(view)
+        async def asynchronous(*args: Any, **kwargs: Any) -> Any:
+            return _check(self.limits, _find(args), kwargs) or await view(*args, **kwargs)
+
+        @wraps(view)
+        def plain(*args: Any, **kwargs: Any) -> Any:
+            return _check(self.limits, _find(args), kwargs) or view(*args, **kwargs)
+
+        return asynchronous if iscoroutinefunction(view) else plain  # type: ignore[return-value]
+
+
+def limited(
+    *what: Limit | str | float, clock: Callable[[], float] = time.monotonic, **options: Any
+) -> Limited:
+    """Limit a view, `async` or not: rates and options of `Limit`, or several `Limit`s.
+
+    Functions among the options are given the `HttpRequest`.
+    """
+    return Limited(RouteLimits(read(what, options), _view, wsgi=True, clock=clock))
+
+
+def receipt(request: "HttpRequest") -> Receipt:
+    """Return what a request has paid; one that met no limit has an empty one."""
+    return receipt_of(request.META, time.monotonic)
+
+
+def _from_settings() -> RouteLimits:
+    from django.conf import settings  # type: ignore[import-untyped]
+
+    given = getattr(settings, "TRAFFICCORE", {})
+    for name in given:
+        if name not in _SETTINGS:
+            known = ", ".join(_SETTINGS)
+            raise ConfigError(f"TRAFFICCORE[{name!r}] is unknown: there are {known}")
+    options = {_SETTINGS[name]: value for name, value in given.items()}
+    limits: Iterable[Limit] = options.pop("limits", ())
+    return RouteLimits(limits, _view, wsgi=True, **options)
+
+
+def _view(facts: Any) -> "HttpRequest":
+    request: HttpRequest = facts.environ[_REQUEST]
+    return request
+
+
+def _find(args: tuple[Any, ...]) -> "HttpRequest":
+    """Return the request among a view's arguments; a method's first one is another."""
+    for value in args[:2]:
+        if hasattr(value, "META"):
+            return value
+    raise ConfigError("limited() is for views, which are given a request first")
+
+
+def _check(
+    limits: RouteLimits, request: "HttpRequest", parameters: dict[str, Any] | None = None
+) -> "HttpResponseBase | None":
+    """Admit a request, or return the answer that refuses it."""
+    meta = request.META
+    scope = getattr(request, "scope", None)
+    if scope is not None and LIMITS in scope:  # an AsgiTraffic around Django has begun it
+        meta.setdefault(LIMITS, scope[LIMITS])
+    receipt_of(meta, limits.clock)
+    environ = {**meta, _REQUEST: request, "wsgiorg.routing_args": ((), parameters or {})}
+    refusal = limits.admit(environ, request.method or "GET", request.path)
+    return None if refusal is None else _response(refusal)
+
+
+def _response(refusal: Rejection) -> "HttpResponseBase":
+    from django.http import HttpResponse
+
+    status, reason, rows, body = answer(refusal)
+    headers = {name: value for name, value in rows if name.lower() != "content-type"}
+    kind = next(value for name, value in rows if name.lower() == "content-type")
+    return HttpResponse(body, kind, status, reason, headers=headers)
