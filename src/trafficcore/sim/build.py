@@ -140,10 +140,13 @@ def build_load(record: Record, notes: Notes) -> Load:
 
 
 def _split(text: str) -> SplitResult:
+    """Split a URL; one whose host or port cannot be is as good as none."""
     try:
-        return urlsplit(text)
-    except ValueError:  # brackets that are no address: no URL at all
-        return SplitResult("", "", "", "", "")
+        url = urlsplit(text)
+        fine = url.port != 0 and not any(map(str.isspace, url.netloc))
+    except ValueError:
+        fine = False
+    return url if fine else SplitResult("", "", "", "", "")
 
 
 def _segments(record: Record) -> Iterator[Segment]:
