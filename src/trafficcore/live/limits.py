@@ -120,6 +120,10 @@ class _One:
         level: float = self._bucket.tokens_at(now)
         return level
 
+    def level_at(self, _key: str, now: float) -> float:
+        level: float = self._bucket.level_at(now)
+        return level
+
     def earliest(self, _key: str, now: float, cost: float = 1) -> float:
         due: float = self._bucket.earliest(now, cost)
         return due
@@ -158,13 +162,13 @@ class Bound:
         #: What the headers that tell of it call it, and its policy there; see `web.limit_headers`.
         self.item = self.policy = ""
         #: What they said of each level so far.
-        self.told: dict[tuple[float, float | None], Any] = {}
+        self.told: dict[tuple[int, int | None], Any] = {}
         self.shadow = limit.shadow
         self.refused = 0
         self.shadowed = 0
         self.rate, self.capacity = read_rate(limit.rate, limit.capacity)
-        self.keyed = limit.by is not None
         self.machine: Any = self._make()
+        self.keyed = isinstance(self.machine, KeyedGcra)
         self.try_acquire = self.machine.try_acquire
         self.refund = self.machine.refund
         self.earliest = self.machine.earliest
@@ -174,7 +178,7 @@ class Bound:
 
     def _make(self) -> Any:
         lock = new_lock()
-        if not self.keyed:
+        if self.limit.by is None:
             return _One(bucket(self.capacity, self.rate, lock=lock, build=guarded))
         keyed = guarded(KeyedGcra)
         return keyed(self.capacity, self.rate, max_keys=self.limit.max_keys, lock=lock)
@@ -182,30 +186,25 @@ class Bound:
     def left(self, key: str, now: float) -> tuple[int, int | None]:
         """Return how many whole tokens a key has, and in how many whole seconds it has one more.
 
-        None: never, or it is full. A remainder of rounding is no token short.
-        """
-        whole, wait = self.level(key, now)
-        return int(whole), None if wait is None else int(wait)
-
-    def level(self, key: str, now: float) -> tuple[float, float | None]:
-        """Return what is `left` in floats, which are whole numbers too: `int()` is a call.
-
-        Every answer with headers asks this, so a key's own bucket is read flat: law and twin are
-        those of `KeyedGcra.tokens_at`, but that a debt is waited for.
+        None: never, or it is full. A remainder of rounding is no token short. Every answer with
+        headers asks this, so a key's own bucket is read flat: law and twin are those of
+        `KeyedGcra.level_at`: a debt is waited for.
         """
         machine = self.machine
         full_at = machine.full_at.get(key) if self.keyed else None
         if full_at is None:
-            tokens = self.tokens_at(key, now)
+            tokens = self.machine.level_at(key, now)
         else:
             tokens = (machine.burst - (full_at - now)) / machine.inc
-        whole = (tokens + 1e-9) // 1
+        whole = int(tokens + 1e-9)
         if whole < 0:  # noqa: PLR1730  # max() is a call
             whole = 0
         rate = self.rate
         if whole + 1 > self.capacity or not rate:
-            return self.capacity // 1 if whole > self.capacity else whole, None
-        return whole, -(((tokens - whole - 1) / rate + 1e-6) // 1)
+            return int(self.capacity) if whole > self.capacity else whole, None
+        wait = (whole + 1 - tokens) / rate - 1e-6
+        seconds = int(wait)
+        return whole, seconds + 1 if wait > seconds else seconds
 
     def correct(self, key: str, paid: float, actual: float, now: float) -> None:
         """Have a request pay `actual` in place of what it has `paid`.
