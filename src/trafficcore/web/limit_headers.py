@@ -36,7 +36,7 @@ Rows = list[tuple[str, str]]
 RawRows = list[tuple[bytes, bytes]]
 Met = Sequence[tuple[Bound, str, float]]
 #: The limits that a request met, each with what is left of it.
-Levels = list[tuple[Bound, tuple[float, float | None]]]
+Levels = list[tuple[Bound, tuple[int, int | None]]]
 
 #: Texts remembered of one limit.
 _MEMO: Final = 4096
@@ -59,13 +59,13 @@ def teller(kind: str, *, raw: bool) -> Callable[[Met, float], Any] | None:
         if len(met) != 1:
             return form(words(_levels(met, now)))
         bound, key, _ = met[0]
-        level = bound.level(key, now)
+        left = bound.left(key, now)
         told = bound.told
-        rows = told.get(level)
+        rows = told.get(left)
         if rows is None:
             if len(told) >= _MEMO:
                 told.clear()
-            rows = told[level] = form(words([(bound, level)]))
+            rows = told[left] = form(words([(bound, left)]))
         return rows
 
     return tell
@@ -78,7 +78,7 @@ def _words(kind: str) -> Callable[[Levels], Rows] | None:
 
 
 def _levels(met: Met, now: float) -> Levels:
-    return [(bound, bound.level(key, now)) for bound, key, _ in met]
+    return [(bound, bound.left(key, now)) for bound, key, _ in met]
 
 
 def _encoded(rows: Rows) -> RawRows:
@@ -97,13 +97,12 @@ def _ietf(levels: Levels) -> Rows:
     if not levels:
         return []
     policies = ", ".join([bound.policy for bound, _ in levels])
-    left = ", ".join([_item(bound, *level) for bound, level in levels])
+    left = ", ".join([_item(bound, *left) for bound, left in levels])
     return [("ratelimit-policy", policies), ("ratelimit", left)]
 
 
-def _item(bound: Bound, left: float, wait: float | None) -> str:
-    item = f"{bound.item};r={int(left)}"
-    return item if wait is None else f"{item};t={int(wait)}"
+def _item(bound: Bound, left: int, wait: int | None) -> str:
+    return f"{bound.item};r={left}" if wait is None else f"{bound.item};r={left};t={wait}"
 
 
 def _envoy(levels: Levels) -> Rows:
@@ -112,6 +111,6 @@ def _envoy(levels: Levels) -> Rows:
     bound, (left, wait) = min(levels, key=lambda level: level[1][0])
     return [
         ("x-ratelimit-limit", str(int(bound.capacity))),
-        ("x-ratelimit-remaining", str(int(left))),
-        ("x-ratelimit-reset", "0" if left else str(int(wait or 0))),
+        ("x-ratelimit-remaining", str(left)),
+        ("x-ratelimit-reset", "0" if left else str(wait or 0)),
     ]
