@@ -1,7 +1,8 @@
-"""How a row is measured: rounds of the floor and of the operation in turn, medians, a ratio.
+"""How a row is measured: rounds of the floor and of the operation in turn, the median of ratios.
 
 pytest-benchmark times the operation; the floor is timed in its `setup`, right before each round, so
-that both see the same weather. Garbage collection is off inside a round.
+that both see the same weather. What is counted is the processor's time, so that whatever else runs
+on the machine takes none of it. Garbage collection is off inside a round.
 """
 
 import gc
@@ -60,8 +61,9 @@ class Row:
 
         yes = self._benchmark.pedantic(timed, setup=setup, rounds=self._rounds, warmup_rounds=1)
         assert yes == (calls if wanted is None else wanted), f"{name}: {yes} said yes of {calls}"
-        each = self._benchmark.stats.stats.median / calls
-        ratio: float = each / statistics.median(floors)
+        spent = self._benchmark.stats.stats.data
+        rounds = zip(spent, floors[-len(spent) :], strict=True)  # the first floor is the warm-up's
+        ratio: float = statistics.median(one / calls / floor for one, floor in rounds)
         self._benchmark.extra_info.update(name=name, floors=ratio)
         return ratio
 
@@ -82,7 +84,7 @@ class Row:
     def _time_floor(self) -> float:
         call = self._floor.call
         count = self._calls
-        begun = time.perf_counter()
+        begun = time.process_time()
         for _ in repeat(None, count):
             call()
-        return (time.perf_counter() - begun) / count
+        return (time.process_time() - begun) / count
