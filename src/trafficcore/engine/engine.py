@@ -152,6 +152,11 @@ class Engine:
         self.announcer.tell_loaded(table, reload=True)
 
     @property
+    def source(self) -> Callable[[], Policy]:
+        """What reads the policies in force, again each time it is called."""
+        return self.policies.source
+
+    @property
     def mode(self) -> Mode:
         """`enforce`, `shadow` (count what would be refused) or `off`; may be set at any time."""
         return self._mode
