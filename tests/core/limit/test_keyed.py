@@ -45,7 +45,7 @@ class KeyedMachine(RuleBasedStateMachine):
 
     def teardown(self):
         if hasattr(self, "real"):
-            assert sorted(self.real._order) == sorted(self.real.full_at)
+            assert sorted(self.real.keys.made_up) == sorted(self.real.full_at)
             assert len(self.real) <= 8
 
 
@@ -112,7 +112,7 @@ def test_a_key_flood_leaves_the_offender_refused_and_memory_at_its_bound():
     assert not machine.try_acquire("offender", 0.5)
     assert machine.try_acquire("known", 0.5)
     assert len(machine) == 100
-    assert len(machine._order) == 100
+    assert len(machine.keys.made_up) == 100
     # a burst's time later everything is as if nothing had been
     assert all(machine.try_acquire("new customer", 11.0) for _ in range(10))
     assert not machine.try_acquire("new customer", 11.0)
@@ -122,8 +122,8 @@ def test_a_thread_whose_now_is_old_gains_nothing_from_a_key_that_was_forgotten()
     machine = KeyedGcra(1, F(1), max_keys=1)
     assert machine.try_acquire("a", F(9))
     assert machine.try_acquire("b", F(10))  # needs the room of "a", which is full as of 10
-    assert machine.swept == 10
-    machine.max_keys = 2
+    assert machine.keys.swept == 10
+    machine.keys.max_keys = 2
     assert machine.tokens_at("a", F("9.5")) == F("0.5")
     assert machine.earliest("a", F("9.5")) == 10
     assert not machine.try_acquire("a", F("9.5"))
@@ -192,6 +192,7 @@ def test_the_snapshot_is_plain_data():
     machine.try_acquire("b", 0.0)
     assert machine.snapshot(0.0) == {
         "keys": 1,
+        "known": 0,
         "max_keys": 1,
         "overflowed": 1,
         "capacity": 2,

@@ -8,8 +8,9 @@ import itertools
 import pytest
 
 from support.exactness import assert_atomic, hammer
-from trafficcore.core.limit import Cap, Gcra, KeyedGcra, RetryBudget, TokenBucket
+from trafficcore.core.limit import Cap, Gcra, KeyedGcra, RetryBudget, SlidingWindow, TokenBucket
 from trafficcore.core.limit.concurrency import RetryCap
+from trafficcore.core.limit.keys import Keys
 from trafficcore.engine.guard import locked, new_lock
 
 BUCKETS = [TokenBucket, Gcra]
@@ -18,9 +19,12 @@ STATE = {
     Gcra: {"full_at"},
     KeyedGcra: {"full_at", "swept"},
     Cap: {"current"},
+    SlidingWindow: {"index", "current", "previous"},
 }
+#: What `update` changes at once.
+SETTINGS = {"capacity", "rate", "inc", "burst"}
 #: What only reads, and by calling others: nothing is stored that could be lost.
-READERS = {"earliest", "snapshot", "KeyedGcra.tokens_at"}
+READERS = {"earliest", "snapshot", "KeyedGcra.tokens_at", "SlidingWindow.tokens_at"}
 
 
 def free_and_locked(*classes):
@@ -49,12 +53,13 @@ def ticking(seconds):
         for name in cls.ATOMIC
         if READERS.isdisjoint({name, f"{cls.__name__}.{name}"})
     ]
-    + [(KeyedGcra, "_again"), (KeyedGcra, "_forget")],
+    + [(KeyedGcra, "_take"), (Keys, "forget")],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_an_atomic_method_gives_way_nowhere_in_its_run(cls, name):
     untrusted = {"cost"} if "gcra" in cls.__name__.lower() else ()
-    assert_atomic(getattr(cls, name), STATE[cls], untrusted=untrusted)
+    state = STATE.get(cls, {"full_at", "swept"}) | (SETTINGS if name == "update" else set())
+    assert_atomic(getattr(cls, name), state, untrusted=untrusted)
 
 
 def test_a_refund_does_its_arithmetic_on_the_cost_first():
@@ -180,8 +185,8 @@ def test_eight_threads_gain_nothing_where_keys_are_forgotten_and_met_again(kind)
     for name in names:
         assert sum(mine[name] for mine in results) <= 1 + 5_000 * end
     assert len(machine) <= 4
-    assert set(machine._order) == set(machine.full_at)
-    assert len(machine._order) == len(machine.full_at)
+    assert set(machine.keys.made_up) == set(machine.full_at)
+    assert len(machine.keys.made_up) == len(machine.full_at)
 
 
 @pytest.mark.stress

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from math import inf
 from typing import Any, Final, Protocol
 
 from trafficcore.core.limit.gcra import Gcra
@@ -24,12 +25,32 @@ class Bucket(Protocol):
         """Take `cost` tokens if they are there at `now`."""
         ...
 
+    def reserve(self, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` tokens now for use from the time returned on; `inf`: not by `latest`."""
+        ...
+
+    def charge(self, cost: float, now: float) -> None:
+        """Take `cost` tokens whether they are there or not."""
+        ...
+
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back, never above capacity."""
         ...
 
+    def update(self, now: float, capacity: float, rate: float) -> None:
+        """Go on with other settings, the level scaled."""
+        ...
+
     def tokens_at(self, now: float) -> float:
-        """Return how many tokens there are at `now`."""
+        """Return how many tokens there are at `now`, from 0."""
+        ...
+
+    def level_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`; below 0, how many are owed."""
+        ...
+
+    def due(self, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it above capacity, have come in."""
         ...
 
     def earliest(self, now: float, cost: float = 1) -> float:

@@ -3,6 +3,8 @@
 Law     full(now) = max(full_at, now); a cost is granted where full + cost * inc - burst <= now,
         and then full_at = full + cost * inc. inc = 1 / rate, burst = capacity * inc. The level is
         (burst - (full(now) - now)) / inc tokens: `TokenBucket` and this give the same answers.
+        What is reserved or charged is taken at once, whether it is there or not: full_at grows,
+        and nobody is granted anything before the debt is paid.
 State   `full_at`: when the bucket was, or will be, full again.
 Floats  burst has a little more, or full bursts at one instant would come one token short: what
         rounding can lose on clocks up to 2^31 s, and at most a thousandth of a token, which is
@@ -23,7 +25,7 @@ from trafficcore.core.limit.amounts import checked, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
-__all__ = ["Gcra", "spacing"]
+__all__ = ["Gcra", "first_grant", "rescaled", "spacing"]
 
 
 def spacing(capacity: float, rate: float) -> tuple[float, float]:
@@ -45,8 +47,13 @@ class Gcra:
 
     ATOMIC: ClassVar[tuple[str, ...]] = (
         "try_acquire",
+        "reserve",
+        "charge",
         "refund",
+        "update",
         "tokens_at",
+        "level_at",
+        "due",
         "earliest",
         "snapshot",
     )
@@ -82,6 +89,38 @@ class Gcra:
         self.full_at = t
         return True
 
+    def reserve(self, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` tokens now, to be used from the time returned on. *Atomic*.
+
+        `inf`: that would be after `latest`, or never, and nothing is taken.
+        """
+        if not 0 < cost <= self.capacity:
+            refused_cost(cost, self.capacity)
+            return inf
+        need = cost * self.inc
+        t = self.full_at
+        if t < now:
+            t = now
+        t += need
+        due = t - self.burst
+        if due < now:
+            due = now
+        if due > latest:
+            return inf
+        self.full_at = t
+        return due
+
+    def charge(self, cost: float, now: float) -> None:
+        """Take `cost` tokens, there or not, however many: what is missing is a debt. *Atomic*."""
+        if not cost > 0:
+            refused_cost(cost, self.capacity)
+        need = cost * self.inc
+        t = self.full_at
+        if t < now:
+            t = now
+        t += need
+        self.full_at = t
+
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. *Atomic*."""
         if not cost > 0:
@@ -94,8 +133,27 @@ class Gcra:
             t = now
         self.full_at = t
 
+    def update(self, now: float, capacity: float, rate: float) -> None:
+        """Go on with other settings: the level is scaled, a debt is kept. *Atomic*.
+
+        Half full stays half full. What is owed is owed in tokens, whatever the bucket holds.
+        """
+        inc, burst = spacing(capacity, rate)
+        owed = self.full_at
+        if owed < now:
+            owed = now
+        owed = (owed - now) / self.inc
+        level = self.capacity - owed
+        if level > 0:
+            level = level * capacity / self.capacity
+        self.full_at = now + (capacity - level) * inc
+        self.inc = inc
+        self.burst = burst
+        self.capacity = capacity
+        self.rate = rate
+
     def tokens_at(self, now: float) -> float:
-        """Return how many tokens there are at `now`. *Atomic*."""
+        """Return how many tokens there are at `now`, from 0. *Atomic*."""
         t = self.full_at
         if t < now:
             return self.capacity
@@ -103,6 +161,25 @@ class Gcra:
         if tokens > self.capacity:
             return self.capacity
         return tokens if tokens > 0 else 0
+
+    def level_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`; below 0, how many are owed. *Atomic*."""
+        t = self.full_at
+        if t < now:
+            return self.capacity
+        return self.capacity - (t - now) / self.inc
+
+    def due(self, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it more than it holds, have come in. *Atomic*.
+
+        For a sum of costs that are taken one after the other.
+        """
+        need = cost * self.inc
+        t = self.full_at
+        if t < now:
+            t = now
+        t = t + need - self.burst
+        return t if t > now else now
 
     def earliest(self, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never. *Atomic*.
@@ -129,3 +206,15 @@ def first_grant(now: float, need: float, burst: float, full_at: float) -> float:
         return now
     due = full_at + need - burst
     return round_up(due if due > now else now, granted)
+
+
+def rescaled(
+    full_at: float, now: float, old: tuple[float, float], new: tuple[float, float]
+) -> float:
+    """Return `full_at` as `Gcra.update` changes it, from one `(capacity, inc)` to another."""
+    if full_at < now:
+        return now
+    level = old[0] - (full_at - now) / old[1]
+    if level > 0:
+        level = level * new[0] / old[0]
+    return now + (new[0] - level) * new[1]

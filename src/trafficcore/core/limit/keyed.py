@@ -1,39 +1,29 @@
 """KeyedGcra: a bucket for every key, in one dict of floats.
 
-Law     `Gcra` for each key; an absent key is a full bucket. A key that is full again says nothing
-        that its absence would not say, so only such keys are ever forgotten. An absent key is full
-        as of `swept`, the latest time at which a forgotten one was: else a thread whose `now` is
-        older than that would gain a token.
-State   `full_at`, key -> when full; `swept`; the keys in the order of their next look.
-Bounds  At most `max_keys` keys. For each new key two old ones are looked at, the longest
-        unchecked first, and forgotten if they have been full for a minute; where room is needed,
-        if they are full at all. (Forgetting a key that comes back at once costs more than it
-        saves.) While there is no room and none of the two is full, new keys share one overflow
-        bucket: evicting one that is not full would hand its owner a new burst.
-Cost    A known key: O(1), no lock. A new key: O(1) under the lock handed in. 55 bytes a key and
-        8 for its place in the order.
+Law     `Gcra` for each key; an absent key is a full bucket, as of `swept`, the latest time at which
+        a forgotten one was full: else a thread whose `now` is older than that would gain a token.
+        Which keys are remembered is the law of `Keys`. While there is no room, new keys share one
+        overflow bucket: evicting one that is not full would hand its owner a new burst.
+State   `full_at`, key -> when full; the overflow bucket; `Keys`.
+Cost    A known key: O(1), no lock. A new key: O(1) under the lock handed in.
 Source  hot-path measurements in docs/explanation.
 """
 
 # ruff: noqa: PLR1730  # min() and max() are calls: inside a run they would let others in
 
-from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from trafficcore.core.limit.amounts import refused_cost
 from trafficcore.core.limit.bucket import FASTEST_GCRA
-from trafficcore.core.limit.gcra import first_grant, spacing
+from trafficcore.core.limit.gcra import first_grant, rescaled, spacing
+from trafficcore.core.limit.keys import Keys
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
 __all__ = ["KeyedGcra"]
-
-#: Old keys looked at for each new one: two, so that forgetting outruns learning.
-_LOOKS: Final = 2
-#: Seconds for which a full bucket is kept while there is room.
-_IDLE: Final = 60
 
 
 class KeyedGcra:
@@ -42,21 +32,23 @@ class KeyedGcra:
     Keys are strings (anything whose hash and equality run no Python code will do). A lock handed
     in must be re-entrant. The rate is above 0 and at most 1e6: a key that never fills again could
     never be forgotten. A capacity of 0 refuses everything, and goes with a rate of 0 too.
+
+    At most `max_keys` keys are held. Those for which `known(key)` holds always have a bucket of
+    their own, and are not counted among them; it is asked once for each key that is new, outside
+    the lock.
     """
 
     ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire", "refund", "tokens_at", "earliest")
     __slots__ = (
         "_lock",
-        "_order",
         "burst",
         "capacity",
         "full_at",
         "inc",
-        "max_keys",
+        "keys",
         "overflow_full_at",
         "overflowed",
         "rate",
-        "swept",
     )
 
     def __init__(
@@ -65,23 +57,17 @@ class KeyedGcra:
         rate: float,
         *,
         max_keys: int = 100_000,
+        known: Callable[[str], bool] | None = None,
         lock: AbstractContextManager[Any] = NO_LOCK,
     ) -> None:
-        # With no tokens there is nothing to fill, whatever the rate.
-        self.inc, self.burst = spacing(capacity, 1 if capacity == 0 == rate else rate)
-        if rate > FASTEST_GCRA:
-            raise ConfigError(f"rate must be at most {FASTEST_GCRA} for each key, not {rate!r}")
-        if not max_keys >= 1:
-            raise ConfigError(f"max_keys must be at least 1, not {max_keys!r}")
+        self.inc, self.burst = _spacing(capacity, rate)
         self.capacity = capacity
         self.rate = rate
-        self.max_keys = max_keys
-        self.full_at: dict[str, float] = {}
-        self.swept: float = -inf
+        self.keys = Keys(max_keys, known)
+        self.full_at = self.keys.full_at
         #: How many requests the overflow bucket has answered, and its state.
         self.overflowed = 0
         self.overflow_full_at: float = -inf
-        self._order: deque[str] = deque()
         self._lock = lock
 
     def try_acquire(self, key: str, now: float, cost: float = 1) -> bool:
@@ -101,7 +87,23 @@ class KeyedGcra:
                 return False
             full_at[key] = t
             return True
-        return self._meet(key, now, need)
+        return self._meet(key, now, cost, now) <= now
+
+    def reserve(self, key: str, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` of `key`'s tokens now, to be used from the time returned on. *Guarded*.
+
+        `inf`: that would be after `latest`, or never, and nothing is taken.
+        """
+        if not 0 < cost <= self.capacity:
+            refused_cost(cost, self.capacity)
+            return inf
+        return self._meet(key, now, cost, latest)
+
+    def charge(self, key: str, cost: float, now: float) -> None:
+        """Take `cost` of `key`'s tokens, there or not, however many: a debt. *Guarded*."""
+        if not cost > 0:
+            refused_cost(cost, self.capacity)
+        self._meet(key, now, cost, inf)
 
     def refund(self, key: str, cost: float, now: float) -> None:
         """Give `cost` tokens back to `key`; what would not fit is lost. *Atomic*.
@@ -120,13 +122,40 @@ class KeyedGcra:
                 t = now
             full_at[key] = t
 
+    def update(self, now: float, capacity: float, rate: float) -> None:
+        """Go on with other settings, every key as `Gcra.update` has it. *Guarded*; O(keys).
+
+        Hits find no key meanwhile, and wait for the lock.
+        """
+        inc, burst = _spacing(capacity, rate)
+        with self._lock:
+            old, new = (self.capacity, self.inc), (capacity, inc)
+            former = self.full_at
+            self.full_at = self.keys.full_at = {}
+            self.inc, self.burst, self.capacity, self.rate = inc, burst, capacity, rate
+            # Sizes are known: no list is made of a million keys.
+            while former:
+                key, t = former.popitem()
+                self.full_at[key] = rescaled(t, now, old, new)
+            self.overflow_full_at = rescaled(self.overflow_full_at, now, old, new)
+
     def tokens_at(self, key: str, now: float) -> float:
-        """Return how many tokens `key` has at `now`. *Atomic*."""
+        """Return how many tokens `key` has at `now`, from 0. *Atomic*."""
         t = self._full(key)
         tokens = (self.burst - (t - now)) / self.inc
         if tokens > self.capacity:
             return self.capacity
         return tokens if tokens > 0 else 0
+
+    def level_at(self, key: str, now: float) -> float:
+        """Return how many tokens `key` has at `now`; below 0, how many are owed."""
+        t = self._full(key)
+        return self.capacity if t < now else self.capacity - (t - now) / self.inc
+
+    def due(self, key: str, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it above capacity, have come in for `key`."""
+        t = max(self._full(key), now) + cost * self.inc - self.burst
+        return max(t, now)
 
     def earliest(self, key: str, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never. *Atomic*.
@@ -141,80 +170,79 @@ class KeyedGcra:
     def snapshot(self, now: float) -> dict[str, float]:  # noqa: ARG002  # as every machine's
         """Return counts and settings, as plain data."""
         return {
-            "keys": len(self.full_at),
-            "max_keys": self.max_keys,
+            "keys": len(self.keys),
+            "known": len(self.keys.known),
+            "max_keys": self.keys.max_keys,
             "overflowed": self.overflowed,
             "capacity": self.capacity,
             "rate": self.rate,
         }
 
     def __len__(self) -> int:
-        return len(self.full_at)
+        return len(self.keys)
 
     def _full(self, key: str) -> float:
         """Return the time at which the bucket that answers `key` is full."""
-        known = self.full_at.get(key)
-        if known is not None:
-            return known
-        if len(self.full_at) >= self.max_keys and self.overflow_full_at > self.swept:
+        own = self.full_at.get(key)
+        keys = self.keys
+        if own is not None:
+            return own
+        if keys.crowded and self.overflow_full_at > keys.swept and not self._is_known(key):
             return self.overflow_full_at
-        return self.swept
+        return keys.swept
 
-    def _meet(self, key: str, now: float, need: float) -> bool:
-        """Answer for a key that was not there a moment ago. *Guarded*."""
+    def _is_known(self, key: str) -> bool:
+        ask = self.keys.is_known
+        return ask is not None and bool(ask(key))
+
+    def _meet(self, key: str, now: float, cost: float, latest: float) -> float:
+        """Reserve for a key that may be new; return the time, `inf` if nothing is taken. *Guarded*.
+
+        A key that is already there is treated as `Gcra` treats it.
+        """
+        known = key not in self.full_at and self._is_known(key)
         with self._lock:
-            if key not in self.full_at:
-                full_by = now if len(self.full_at) >= self.max_keys else now - _IDLE
-                for _ in range(_LOOKS):
-                    if self._order:
-                        self._look(self._order.popleft(), full_by)
-                if len(self.full_at) >= self.max_keys:
-                    return self._overflow(now, need)
-                t = max(now, self.swept) + need
-                if t - self.burst > now:
-                    return False
-                self.full_at[key] = t
-                self._order.append(key)
-                return True
-            return self._again(key, now, need)
+            need = cost * self.inc
+            if key in self.full_at:
+                return self._take(key, now, need, latest)
+            if not self.keys.make_room(now, known):
+                return self._overflow(now, need, latest)
+            t = max(now, self.keys.swept) + need
+            due = max(now, t - self.burst)
+            if due > latest:
+                return inf
+            self.keys.add(key, t, known)
+            return due
 
-    def _again(self, key: str, now: float, need: float) -> bool:
-        """Do what `try_acquire` does for a key that another thread has just brought. *Atomic*."""
+    def _take(self, key: str, now: float, need: float, latest: float) -> float:
+        """Reserve for a key that has a bucket. *Atomic*: hits take from it without the lock."""
         full_at = self.full_at
         t = full_at[key]
         if t < now:
             t = now
         t += need
-        if t - self.burst > now:
-            return False
+        due = t - self.burst
+        if due < now:
+            due = now
+        if due > latest:
+            return inf
         full_at[key] = t
-        return True
+        return due
 
-    def _look(self, key: str, full_by: float) -> None:
-        """Forget `key` if it was full by then, else queue it for another look. *Guarded*."""
-        if not self._forget(key, full_by):
-            self._order.append(key)
-
-    def _forget(self, key: str, full_by: float) -> bool:
-        """Forget `key` if it was full by then. *Atomic*: a hit comes before or after, not between.
-
-        Only the holder of the lock adds or removes keys, so it is there.
-        """
-        full_at = self.full_at
-        t = full_at[key]
-        if t > full_by:
-            return False
-        # The date first: whoever misses the key must find it.
-        if t > self.swept:
-            self.swept = t
-        del full_at[key]
-        return True
-
-    def _overflow(self, now: float, need: float) -> bool:
-        """Answer from the bucket that new keys share. *Guarded*."""
+    def _overflow(self, now: float, need: float, latest: float) -> float:
+        """Reserve in the bucket that new keys share. *Guarded*."""
         self.overflowed += 1
-        t = max(now, self.overflow_full_at, self.swept) + need
-        if t - self.burst > now:
-            return False
+        t = max(now, self.overflow_full_at, self.keys.swept) + need
+        due = max(now, t - self.burst)
+        if due > latest:
+            return inf
         self.overflow_full_at = t
-        return True
+        return due
+
+
+def _spacing(capacity: float, rate: float) -> tuple[float, float]:
+    """Return `spacing` of settings that a keyed bucket may have."""
+    if rate > FASTEST_GCRA:
+        raise ConfigError(f"rate must be at most {FASTEST_GCRA} for each key, not {rate!r}")
+    # With no tokens there is nothing to fill, whatever the rate.
+    return spacing(capacity, 1 if capacity == 0 == rate else rate)

@@ -1,7 +1,8 @@
 """TokenBucket: a bucket that fills evenly, kept as a level and the time it was read.
 
 Law     tokens(now) = min(capacity, tokens + rate * (now - last)); a cost is granted where
-        tokens(now) >= cost, and taken. What is refused changes nothing.
+        tokens(now) >= cost, and taken. What is refused changes nothing. What is reserved or
+        charged is taken at once, whether it is there or not: `tokens` may be a debt.
 State   `tokens` and `last`, two numbers. Nothing is rounded: exact on `Fraction`.
 Clock   A time before one already seen finds fewer tokens, never more. A new bucket is full
         whatever the time is.
@@ -33,9 +34,14 @@ class TokenBucket:
     ATOMIC: ClassVar[tuple[str, ...]] = (
         "try_acquire",
         "take_up_to",
+        "reserve",
+        "charge",
         "refund",
         "reset",
+        "update",
         "tokens_at",
+        "level_at",
+        "due",
         "earliest",
         "snapshot",
     )
@@ -92,6 +98,37 @@ class TokenBucket:
         self.last = now
         return whole
 
+    def reserve(self, now: float, cost: float = 1, latest: float = inf) -> float:
+        """Take `cost` tokens now, to be used from the time returned on. *Atomic*.
+
+        `inf`: that would be after `latest`, or never, and nothing is taken.
+        """
+        if not 0 < cost <= self.capacity:
+            refused_cost(cost, self.capacity)
+            return inf
+        tokens = self.tokens + (now - self.last) * self.rate
+        if tokens > self.capacity:
+            tokens = self.capacity
+        tokens -= cost
+        due = now
+        if tokens < 0:
+            due = now - tokens / self.rate if self.rate else inf
+        if due > latest or due == inf:
+            return inf
+        self.tokens = tokens
+        self.last = now
+        return due
+
+    def charge(self, cost: float, now: float) -> None:
+        """Take `cost` tokens, there or not, however many: what is missing is a debt. *Atomic*."""
+        if not cost > 0:
+            refused_cost(cost, self.capacity)
+        tokens = self.tokens + (now - self.last) * self.rate
+        if tokens > self.capacity:
+            tokens = self.capacity
+        self.tokens = tokens - cost
+        self.last = now
+
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. *Atomic*."""
         if not cost > 0:
@@ -110,12 +147,47 @@ class TokenBucket:
         self.tokens = tokens
         self.last = now
 
+    def update(self, now: float, capacity: float, rate: float) -> None:
+        """Go on with other settings: the level is scaled, a debt is kept. *Atomic*.
+
+        Half full stays half full. What is owed is owed in tokens, whatever the bucket holds.
+        """
+        checked("capacity", capacity)
+        checked("rate", rate)
+        tokens = self.tokens + (now - self.last) * self.rate
+        if tokens > self.capacity:
+            tokens = self.capacity
+        if tokens > 0:
+            tokens = tokens * capacity / self.capacity
+        self.tokens = tokens
+        self.last = now
+        self.capacity = capacity
+        self.rate = rate
+
     def tokens_at(self, now: float) -> float:
-        """Return how many tokens there are at `now`. *Atomic*."""
+        """Return how many tokens there are at `now`, from 0. *Atomic*."""
         tokens = self.tokens + (now - self.last) * self.rate
         if tokens > self.capacity:
             return self.capacity
         return tokens if tokens > 0 else 0
+
+    def level_at(self, now: float) -> float:
+        """Return how many tokens there are at `now`; below 0, how many are owed. *Atomic*."""
+        tokens = self.tokens + (now - self.last) * self.rate
+        return self.capacity if tokens > self.capacity else tokens
+
+    def due(self, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens, be it more than it holds, have come in. *Atomic*.
+
+        For a sum of costs that are taken one after the other; `inf` where none come in.
+        """
+        tokens = self.tokens + (now - self.last) * self.rate
+        if tokens > self.capacity:
+            tokens = self.capacity
+        lacking = cost - tokens
+        if lacking <= 0:
+            return now
+        return now + lacking / self.rate if self.rate else inf
 
     def earliest(self, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never. *Atomic*.
