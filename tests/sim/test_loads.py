@@ -253,3 +253,24 @@ spec:
     assert {name: stats.codes for name, stats in world.classes.items()} == {
         "hit": {200: 1, 429: 1}, "path": {200: 2}, "method": {200: 2}, "header": {200: 2},
     }  # fmt: skip
+
+
+def test_who_cannot_be_connected_to_fails_on_our_side_of_the_wire():
+    policy = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: out}
+spec:
+  host: web.default.svc.cluster.local
+  trafficPolicy:
+    outlierDetection:
+      splitExternalLocalOriginErrors: true
+      consecutiveLocalOriginFailures: 2
+      consecutive5xxErrors: 3
+      maxEjectionPercent: 100
+"""
+    load = "bursts: {size: 5, every: 1m}\ndirection: outbound"
+    refused, _ = run(load, policy, service=", failures: [{refused: true}]")
+    answered, _ = run(load, policy, service=", failures: [{}]")
+    assert [event.kind for event in refused.events] == ["consecutive_local_origin_failure"]
+    assert [event.kind for event in answered.events] == ["consecutive_5xx"]

@@ -45,6 +45,11 @@ def test_a_line_is_first_come_first_served_and_full_at_its_length():
     assert server.busy == 0
 
 
+def test_who_has_waited_longest_is_next():
+    _, heard = run("capacity: 1", "rate: 50\ncalls: 4", duration="1s")
+    assert [call.took for call in heard] == pytest.approx([0.1, 0.18, 0.26, 0.34])
+
+
 def test_calls_are_worked_on_side_by_side_up_to_the_capacity():
     _, heard = run("capacity: 2", "bursts: {size: 5, every: 1m}")
     assert [at for at, _ in seen(heard)] == [0.1, 0.1, 0.2, 0.2, 0.3]
