@@ -22,7 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "manifest": {"spec"},
     "observe": {"engine"},
     "sim": {"engine", "spec", "manifest", "observe"},
-    "testing": {"engine", "live", "manifest", "sim"},
+    "testing": {"engine", "live", "manifest", "sim", "web"},
     "explain": {"core", "spec", "engine"},
     "judge": {"spec", "engine", "manifest"},
 }

@@ -195,3 +195,23 @@ def test_a_closed_breaker_goes_on_counting_as_the_docs_say():
             breaker.bad(breaker.try_acquire())
         assert breaker.try_acquire(), "open by now, and off"
     assert breaker.state.value == "open"
+
+
+def test_limits_of_an_application_and_of_its_routes_meet_no_request(clock):
+    from flask import Flask
+
+    from trafficcore import WsgiTraffic
+    from trafficcore.limits import Limit
+    from trafficcore.web.flask import limited
+
+    app = Flask("off")
+    route = limited("1/day", name="route", clock=clock)
+    app.add_url_rule("/", view_func=route(lambda: "ok"))
+    limits = [Limit("2/day", name="all")]
+    shell = app.wsgi_app = WsgiTraffic(app.wsgi_app, limits=limits, clock=clock)
+    client = app.test_client()
+    with limits_off():
+        assert [client.get("/").status_code for _ in range(5)] == [200] * 5
+    assert [client.get("/").status_code for _ in range(2)] == [200, 429]
+    assert shell.limits["all"].left("", clock())[0] == 1
+    assert route.limits["route"].refused == 1

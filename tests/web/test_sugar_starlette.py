@@ -111,6 +111,19 @@ def test_a_browser_can_read_a_refusal_of_a_route(clock):
         assert answer.headers["ratelimit"] == '"own";r=0;t=60'
 
 
+def test_what_the_framework_answers_outside_of_all_middleware_has_no_headers(clock):
+    async def boom(request):
+        raise RuntimeError("boom")
+
+    options = {"limits": [Limit("9/min", name="all")], "headers": "ietf", "clock": clock}
+    app = Starlette(routes=[Route("/", boom)], middleware=[Middleware(AsgiTraffic, **options)])
+    inside = TestClient(app, raise_server_exceptions=False).get("/")
+    assert (inside.status_code, "ratelimit" in inside.headers) == (500, False)
+    around = AsgiTraffic(Starlette(routes=[Route("/", boom)]), **options)
+    outside = TestClient(around, raise_server_exceptions=False).get("/")
+    assert (outside.status_code, outside.headers["ratelimit"]) == (500, '"all";r=8;t=7')
+
+
 @pytest.mark.parametrize("denial", [True, False])
 def test_a_websocket_is_answered_as_its_server_can(clock, denial):
     async def talk(websocket):

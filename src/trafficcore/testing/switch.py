@@ -1,9 +1,10 @@
 """All limits off: for the tests of an application that are about something else.
 
 Law    Engines let everything by (`off`), those that are there and those that `Engine.load` makes
-       meanwhile; limiters and schedulers grant whatever they are asked, breakers admit. Nothing
-       is spent. All of it is as before, afterwards, and engines made meanwhile do as the
-       environment says; but breakers that were closed have counted the calls they saw.
+       meanwhile; limiters and schedulers grant whatever they are asked, breakers admit, limits of
+       an application and its routes meet no request. Nothing is spent. All of it is as before,
+       afterwards, and engines made meanwhile do as the environment says; but breakers that were
+       closed have counted the calls they saw.
 Cost   Nothing outside: the classes themselves are changed for the time.
 """
 
@@ -20,6 +21,7 @@ from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.fair_grant import Grant
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.limiter import RateLimiter
+from trafficcore.web.limits import LimitGate, Met
 
 __all__ = ["limits_off"]
 
@@ -64,6 +66,10 @@ def _era(self: CircuitBreaker, *_: Any) -> int:
     return self.machine.live or _NO_ERA
 
 
+def _unmet(*_: Any, **__: Any) -> Met:
+    return ()
+
+
 _OFF: dict[type, dict[str, Callable[..., Any]]] = {
     RateLimiter: {
         "try_acquire": _yes,
@@ -82,6 +88,7 @@ _OFF: dict[type, dict[str, Callable[..., Any]]] = {
         "acquire": _granted,
         "acquire_async": _granted_async,
     },
+    LimitGate: {"admit": _unmet, "decide": _unmet},
     CircuitBreaker: {"try_acquire": _era, "_try_slowly": _era},
 }
 
