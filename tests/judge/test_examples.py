@@ -70,6 +70,9 @@ NEAR_MISSES = {
         ("consecutive5xxErrors: 0", "consecutive5xxErrors: 0, consecutiveGatewayErrors: 1"),
         ("consecutive5xxErrors: 0", "consecutive5xxErrors: 1"),
     ],
+    "TC310": [
+        ("{maxConnections: 100}", "{maxConnections: 100}, http: {http1MaxPendingRequests: 9}")
+    ],
     "TC309": [("number: 80}, outlier", "number: 81}, outlier")],
     "TC401": [("fill_amount: 0", "fill_amount: 1")],
     "TC402": [("name: all", "name: all\n        label_matcher: {match_labels: {a: b}}")],
@@ -98,7 +101,7 @@ NEAR_MISSES = {
     "TC601": [("x-slow: true", 'x-slow: "true"')],
     "TC602": [("consecutiveErrors", "consecutive5xxErrors")],
     "TC603": [("TC930", "TC905")],
-    "TC901": [("{tcp: {maxConnections: 100}}", "{tcp: {}}")],
+    "TC901": [("{http: {maxRetries: 2}}", "{http: {http2MaxRequests: 2}}")],
     "TC902": [("    tls: {mode: ISTIO_MUTUAL}", "    loadBalancer: {simple: ROUND_ROBIN}")],
     "TC903": [(", lazy_sync: {enabled: true}", "")],
     "TC904": [("kind: Deployment", "kind: Scenario\napiVersion: trafficcore/v1")],

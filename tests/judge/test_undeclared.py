@@ -154,12 +154,13 @@ def test_a_route_that_nothing_declares(hosts, vhost, message):
 
 
 @pytest.mark.parametrize("http", ["[]", "[{}]", "[{match: [{uri: {exact: /}}]}]"])
-def test_routes_without_names_are_nothing_to_compare_with(http):
+def test_where_no_route_has_a_name_none_is_met(http):
     rule = limiter("{name: web, route: {name_match: buy}}")
-    assert undeclared([routes("[web]", http)], rule, "TC503") == []
-    assert undeclared([routes("[cart]", HTTP)], rule, "TC503") == []
+    for declared in ([routes("[web]", http)], [routes("[cart]", HTTP)], []):
+        (problem,) = undeclared(declared, rule, "TC503")
+        assert problem.message.startswith("nothing declares a route of web.shop.svc.cluster.local")
     wild = rule.replace("name: web", "name: '*.example.com'")
-    assert undeclared([routes("[cart, '*.other.com']", HTTP)], wild, "TC503") == []
+    assert undeclared([routes("[cart, '*.other.com']", HTTP)], wild, "TC503") != []
 
 
 @pytest.mark.parametrize(

@@ -561,7 +561,6 @@ def test_a_pool_has_tcp_or_http():
 @pytest.mark.parametrize(
     ("text", "name", "note"),
     [
-        ("{tcp: {maxConnections: 0}}", "tcp.maxConnections", LATER),
         ("{tcp: {connectTimeout: 6s}}", "tcp.connectTimeout", NEVER),
         ("{tcp: {idleTimeout: 0s}}", "tcp.idleTimeout", NEVER),
         ("{tcp: {idleTimeout: 1ms}}", "tcp.idleTimeout", NEVER),
@@ -571,8 +570,6 @@ def test_a_pool_has_tcp_or_http():
             "tcp.tcpKeepalive",
             NEVER,
         ),
-        ("{http: {http1MaxPendingRequests: 1}}", "http.http1MaxPendingRequests", LATER),
-        ("{http: {http2MaxRequests: 1}}", "http.http2MaxRequests", LATER),
         ("{http: {maxRequestsPerConnection: 1}}", "http.maxRequestsPerConnection", NEVER),
         ("{http: {maxRetries: 1}}", "http.maxRetries", LATER),
         ("{http: {maxConcurrentStreams: 1}}", "http.maxConcurrentStreams", NEVER),
@@ -607,6 +604,37 @@ def test_every_field_of_a_pool_is_named(text, name, note):
 )  # fmt: skip
 def test_bounds_of_a_pool(text, fault):
     assert the_fault(pool(text)) == f"{POLICY}.connectionPool.{fault}"
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("{http: {http2MaxRequests: 7}}", 7),
+        ("{http: {http2MaxRequests: 0}}", None),
+        ("{tcp: {maxConnections: 3}, http: {http1MaxPendingRequests: 2}}", 5),
+        ("{tcp: {maxConnections: 3}, http: {http1MaxPendingRequests: 2, http2MaxRequests: 4}}", 4),
+        ("{tcp: {maxConnections: 0}, http: {http1MaxPendingRequests: 0}}", None),
+    ],
+)
+def test_a_pool_bounds_the_calls_in_flight(text, most):
+    assert the_destination(pool(text)).policy.max_requests == most
+    assert remarks(pool(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        ("{tcp: {maxConnections: 3}}", "tcp.maxConnections: has no effect without http."),
+        (
+            "{http: {http1MaxPendingRequests: 2}}",
+            "http.http1MaxPendingRequests: has no effect without tcp.maxConnections: ",
+        ),
+    ],
+)
+def test_half_a_pool_bounds_nothing_and_is_told(text, remark):
+    assert the_destination(pool(text)).policy.max_requests is None
+    (found,) = remarks(pool(text))
+    assert found.startswith(f"{POLICY}.connectionPool.{remark}")
 
 
 def test_what_a_pool_does_anyway_needs_no_word():

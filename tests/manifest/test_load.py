@@ -220,14 +220,28 @@ def test_a_known_kind_needs_its_version_its_metadata_and_a_name():
 @pytest.mark.parametrize(
     "kind",
     ["RateLimitingPolicy", "ConcurrencyLimitingPolicy", "ConcurrencySchedulingPolicy",
-     "LoadRampingPolicy", "AverageLatencySchedulingPolicy", "VirtualService", "ServiceEntry",
-     "Ingress"],
+     "LoadRampingPolicy", "AverageLatencySchedulingPolicy", "ServiceEntry"],
 )  # fmt: skip
 def test_kinds_that_come_later_are_named_and_skipped(kind):
     text = f"apiVersion: any/v9\nkind: {kind}\nmetadata: {{x: 1, x: 2}}\nspec: [what, ever]\n"
     report = manifest.check(text)
     assert report.policy == Policy(notices=report.notices)
     assert report.notices == (f"kind {kind} is not read in this version; skipped (<text>:2)",)
+
+
+@pytest.mark.parametrize(
+    ("group", "kind", "part"),
+    [
+        ("networking.istio.io/v1", "VirtualService", "its hosts and the names of its routes"),
+        ("networking.internal.knative.dev/v1alpha1", "Ingress", "its hosts and what stands behind"),
+    ],
+)
+def test_kinds_that_are_read_in_part_say_which(group, kind, part):
+    text = f"apiVersion: {group}\nkind: {kind}\nmetadata: {{name: x}}\nspec: [what, ever]\n"
+    (notice,) = manifest.check(text).notices
+    assert notice.startswith(f"of kind {kind} {part}")
+    other = manifest.check(text.replace(group, "networking.k8s.io/v1")).notices
+    assert other == (f"kind {kind} is no traffic policy; skipped (<text>:2)",)
 
 
 def test_other_kinds_are_named_and_skipped_once_for_all():

@@ -129,12 +129,9 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
     later, never = " has no effect in this version", " has no effect in process"
     assert words(load("destinationrule/01-all.yaml")) == [
         "kind ServiceEntry is not read in this version; skipped",
-        f"{pool}tcp.maxConnections{later}",
         f"{pool}tcp.connectTimeout{never}",
-        f"{pool}http.http2MaxRequests{later}",
         f"{pool}http.maxRequestsPerConnection{never}",
         f"{pool}http.maxRetries{later}",
-        f"{pool}http.http1MaxPendingRequests{later}",
         f"field spec.trafficPolicy.tls{never}",
         f"field spec.subsets{later}: nothing routes to subsets",
     ]

@@ -12,6 +12,7 @@ import attrs
 
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
+from trafficcore.core.limit.concurrency import InFlight
 from trafficcore.core.outlier import Ejected, Ejector, Result, Settings, Tally
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.engine.guard import guarded, new_lock
@@ -32,6 +33,7 @@ class Membership:
     """What a cluster is to be: its rule, its endpoints, who goes first, and when one is ejected.
 
     `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
+    `max_requests` is how many calls may be in flight, None: any number.
     """
 
     rule: Rule | None
@@ -39,6 +41,7 @@ class Membership:
     outlier: Settings | None
     panic_threshold: int
     assign: Callable[[list[Endpoint]], Assignment]
+    max_requests: int | None = None
 
 
 class Cluster:
@@ -55,6 +58,7 @@ class Cluster:
         "_taking",
         "_tell",
         "_weights",
+        "cap",
         "everyone",
         "membership",
         "name",
@@ -83,6 +87,8 @@ class Cluster:
         self._weights: Any = None
         self.why = ""
         self._seen = -1
+        #: How many calls may be in flight; None: any number.
+        self.cap: InFlight | None = None
         #: Whether failures on our side of the wire are counted by themselves.
         self.split = False
         #: What the policy would have, and what takes the calls.
@@ -148,6 +154,8 @@ class Cluster:
     def give_back(self, endpoint: Endpoint) -> None:
         """Forget a call that was never made."""
         endpoint.active -= 1
+        if self.cap is not None:
+            self.cap.release()
 
     def next_return(self) -> float | None:
         """Return when an ejected endpoint may come back at the earliest, None if nobody is out."""
@@ -174,6 +182,7 @@ class Cluster:
             endpoint.locality, endpoint.weight = locality, weight
             self._endpoints[address] = endpoint
         endpoints = list(self._endpoints.values())
+        self._put_cap(membership.max_requests, (*old.values(), *endpoints))
         assignment = membership.assign(endpoints)
         self._weights = assignment.weights
         self.why = assignment.why
@@ -185,6 +194,16 @@ class Cluster:
         self._watch(dict.fromkeys((*endpoints, *old.values())), before, now)
         self.everyone = guarded(Rotation, self._locked)(endpoints, lock=self._lock)
         self._seen = -1
+
+    def _put_cap(self, most: int | None, endpoints: Iterable[Endpoint]) -> None:
+        if most is None or self._in_shadow:
+            self.cap = None
+        elif self.cap is None:
+            cap = guarded(InFlight, self._locked)(most, lock=new_lock())
+            cap.current = sum(endpoint.active for endpoint in dict.fromkeys(endpoints))
+            self.cap = cap
+        else:
+            self.cap.change(most)
 
     def _watch(self, endpoints: Iterable[Endpoint], before: Ejector | None, now: float) -> None:
         """Give a tally to each endpoint that takes calls and to no other."""
@@ -251,6 +270,8 @@ class Cluster:
         return {
             "name": self.name,
             "locality": self.why,
+            "in_flight": sum(endpoint.active for endpoint in self._endpoints.values()),
+            "max_requests": None if self.cap is None else self.cap.max,
             "rule": None if self.rule is None else str(self.rule.source),
             "endpoints": [
                 {

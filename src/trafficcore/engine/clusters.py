@@ -137,7 +137,12 @@ def _membership(
         )
 
     return Membership(
-        rule=rule, endpoints=endpoints, outlier=settings, panic_threshold=panic, assign=place
+        rule=rule,
+        endpoints=endpoints,
+        outlier=settings,
+        panic_threshold=panic,
+        assign=place,
+        max_requests=policy.max_requests,
     )
 
 

@@ -222,6 +222,8 @@ class Engine:
         if cluster is not None:
             if now >= cluster.next_sweep:
                 cluster.sweep(now)
+            if cluster.cap is not None and not cluster.cap.try_acquire():
+                return self.refuse.full(plan, side, flows, now, era)
             endpoint = cluster.picker.pick()
             if endpoint is None:
                 return self.refuse.nowhere(plan, side, flows, now, era)

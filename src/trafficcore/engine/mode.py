@@ -116,4 +116,8 @@ def _endpoint(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Endpo
     endpoint = cluster.everyone.pick()
     if endpoint is not None:
         endpoint.active += 1
+        if cluster.cap is not None:
+            if cluster.cap.open and cluster.rule is not None:
+                noted.append((Reason.OVERLOADED, cluster.rule))
+            cluster.cap.inc()
     return endpoint

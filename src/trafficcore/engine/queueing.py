@@ -47,6 +47,8 @@ def enter(engine: "Engine", ticket: Queued, now: float) -> Permit | Rejection:
     if plan.cluster is not None:
         if now >= plan.cluster.next_sweep:
             plan.cluster.sweep(now)
+        if plan.cluster.cap is not None and not plan.cluster.cap.try_acquire():
+            return engine.refuse.full(plan, side, flows, now, era)
         endpoint = plan.cluster.picker.pick()
         if endpoint is None:
             return engine.refuse.nowhere(plan, side, flows, now, era)

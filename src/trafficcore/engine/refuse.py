@@ -14,6 +14,12 @@ __all__ = ["Refuser"]
 
 #: Envoy's body where no endpoint is left.
 _NO_ENDPOINT: Final = "no healthy upstream"
+#: What it says where too much is in flight.
+_OVERFLOW: Final = (
+    "upstream connect error or disconnect/reset before headers. reset reason: overflow"
+)
+_OVERLOADED: Final = (("x-envoy-overloaded", "true"),)
+Said = tuple[Reason, tuple[tuple[str, str], ...], str]
 
 
 class Refuser:
@@ -43,17 +49,31 @@ class Refuser:
         self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any
     ) -> Rejection:
         """Refuse because no endpoint is left to go to."""
+        cluster = plan.cluster
+        if cluster is not None and cluster.cap is not None:
+            cluster.cap.release()
+        retry_at = None if cluster is None else cluster.next_return()
+        said = (Reason.NO_HEALTHY_ENDPOINT, (), _NO_ENDPOINT)
+        return self._by_cluster(plan, side, flows, now, era, said, retry_at)
+
+    def full(
+        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any
+    ) -> Rejection:
+        """Refuse because the service has as many calls in flight as it may have."""
+        said = (Reason.OVERLOADED, _OVERLOADED, _OVERFLOW)
+        return self._by_cluster(plan, side, flows, now, era, said, None)
+
+    def _by_cluster(
+        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any, said: Said,
+        retry_at: float | None,
+    ) -> Rejection:  # fmt: skip
         if plan.breaker is not None:
             plan.breaker.release(era, now)
         plan.refund(flows, now)
-        cluster = plan.cluster
-        rule = None if cluster is None else cluster.rule
+        reason, headers, body = said
+        rule = None if plan.cluster is None else plan.cluster.rule
         source = None if rule is None else rule.source
-        retry_at = None if cluster is None else cluster.next_return()
-        reason = Reason.NO_HEALTHY_ENDPOINT
-        return self._count(
-            side, rule, Rejection(reason, 503, (), _NO_ENDPOINT, source, now, retry_at)
-        )
+        return self._count(side, rule, Rejection(reason, 503, headers, body, source, now, retry_at))
 
     def unqueued(self, ticket: Queued, now: float) -> Rejection:
         """Refuse somebody whose wait ended without tokens."""

@@ -196,6 +196,8 @@ class Permit:
         cluster = plan.cluster
         if endpoint is not None and cluster is not None:
             endpoint.active -= 1
+            if cluster.cap is not None:
+                cluster.cap.release()
             if outcome is SUCCESS and now < cluster.next_sweep and not cluster.split:
                 if endpoint.tally is not None:
                     endpoint.tally.good()

@@ -32,5 +32,9 @@ def _clients(rule: Destination) -> Meaning:
 
 def _policy(policy: TrafficPolicy, hosts: int | None) -> Iterator[Meaning]:
     yield from ejection_meanings(policy.outlier, hosts)
+    if policy.max_requests is not None:
+        most = policy.max_requests
+        text = f"At most {most} calls are in flight at once; another is answered 503 at once."
+        yield Meaning("calls in flight", f"at most {most}", text)
     yield Meaning("balancing", "in turns", "Endpoints that may be called take turns, by weight.")
     yield from locality_meanings(policy.locality, outlier=policy.outlier is not None)

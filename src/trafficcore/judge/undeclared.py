@@ -70,9 +70,11 @@ def _route(
     if not vhost.route or vhost.route in _OWN_ROUTES:
         return
     names = routes.of(vhost.name)
-    if names and vhost.route not in names:
-        meant = nearest(vhost.route, sorted(names))
+    if vhost.route not in names:
+        meant = nearest(vhost.route, sorted(names)) if names else ""
         message = f"{vhost.name} has no route {short(vhost.route)}"
+        if not names:
+            message = f"nothing declares a route of {vhost.name}: the rule is about no request"
         message += f"; did you mean {meant}?" if meant else ""
         yield case.tell("TC503", rule.source, f"{path}.route.name_match", message, vhost.route)
 

@@ -9,7 +9,7 @@ from typing import Any
 from trafficcore.manifest.common import HOST, PORT, Document, Kind
 from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple
 from trafficcore.manifest.destination_locality import build_locality, tell_failover
-from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET
+from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET, build_max_requests
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, Ref, at_least_one, at_most_one
@@ -165,7 +165,7 @@ _TRAFFIC_POLICY = Object(
             effect=Effect.WARNED,
             part=0,
         ),
-        Field("retryBudget", RETRY_BUDGET, effect=Effect.WARNED, part=4),
+        Field("retryBudget", RETRY_BUDGET, effect=Effect.WARNED, part=5),
     ),
     rules=(at_least_one, at_most_one("tunnel", "proxyProtocol"), tell_failover, _tell_ports),
 )
@@ -179,6 +179,7 @@ def _build_traffic_policy(record: Record | None) -> TrafficPolicy:
         outlier=_build_outlier(record.sub("outlierDetection")),
         locality=build_locality(balancer),
         simple=build_simple(balancer),
+        max_requests=build_max_requests(record.sub("connectionPool")),
     )
 
 

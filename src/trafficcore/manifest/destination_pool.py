@@ -1,4 +1,9 @@
-"""DestinationRule: `connectionPool` and `retryBudget`, checked and named until there is a pool."""
+"""DestinationRule: `connectionPool` and `retryBudget`: how much may be in flight.
+
+In process a call takes its own connection or waits for one in its client's pool, so what Envoy
+keeps apart is one number here: calls in flight, `http2MaxRequests` of them at the most, and no
+more than have a connection or may wait for one (`maxConnections` + `http1MaxPendingRequests`).
+"""
 
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.nodes import Node
@@ -7,11 +12,11 @@ from trafficcore.manifest.shapes import at_least_one
 from trafficcore.manifest.types import BOOL, UINT32, Duration, Int, Number, Text
 from trafficcore.manifest.units import duration
 
-__all__ = ["CONNECTION_POOL", "RETRY_BUDGET"]
+__all__ = ["CONNECTION_POOL", "RETRY_BUDGET", "build_max_requests"]
 
 _MILLI = Duration(least=duration("1ms"), milli=True)
 _COUNT = Int(least=0)
-_PART = 4
+_RETRIES = 5  # the part that brings them
 
 
 class _MilliOrOff:
@@ -41,8 +46,20 @@ def _upgrade(record: Record, notes: Notes) -> None:
         )
 
 
-def _limit(name: str, part: int = _PART) -> Field:
+def _limit(name: str, part: int = 0) -> Field:
     return Field(name, _COUNT, effect=Effect.WARNED, part=part)
+
+
+def _tell_pending(record: Record, notes: Notes) -> None:
+    tcp, http = record.sub("tcp"), record.sub("http")
+    name = "http1MaxPendingRequests"
+    if http is not None and http.get(name) and not (tcp and tcp.get("maxConnections")):
+        message = "has no effect without tcp.maxConnections: nobody waits for a connection"
+        notes.warn("TC310", http.key(name), http.to(name), message, http.text(name))
+    elif tcp is not None and tcp.get("maxConnections") and not (http and http.get(name)):
+        name = "maxConnections"
+        message = "has no effect without http.http1MaxPendingRequests: any number may wait"
+        notes.warn("TC310", tcp.key(name), tcp.to(name), message, tcp.text(name))
 
 
 def _time(name: str, *, off: bool = False) -> Field:
@@ -51,7 +68,7 @@ def _time(name: str, *, off: bool = False) -> Field:
 
 _TCP = Object(
     (
-        _limit("maxConnections"),
+        Field("maxConnections", _COUNT),
         _time("connectTimeout"),
         _time("idleTimeout", off=True),
         _time("maxConnectionDuration"),
@@ -65,11 +82,11 @@ _TCP = Object(
 )
 _HTTP = Object(
     (
-        _limit("http1MaxPendingRequests"),
-        _limit("http2MaxRequests"),
-        _limit("maxRequestsPerConnection", 0),
-        _limit("maxRetries"),
-        _limit("maxConcurrentStreams", 0),
+        Field("http1MaxPendingRequests", _COUNT),
+        Field("http2MaxRequests", _COUNT),
+        _limit("maxRequestsPerConnection"),
+        _limit("maxRetries", _RETRIES),
+        _limit("maxConcurrentStreams"),
         _time("idleTimeout"),
         Field(
             "h2UpgradePolicy",
@@ -94,7 +111,23 @@ _HTTP = Object(
     rules=(_upgrade,),
 )
 
-CONNECTION_POOL = Object((Field("tcp", _TCP), Field("http", _HTTP)), rules=(at_least_one,))
+CONNECTION_POOL = Object(
+    (Field("tcp", _TCP), Field("http", _HTTP)), rules=(at_least_one, _tell_pending)
+)
+
+
+def build_max_requests(pool: Record | None) -> int | None:
+    """Return how many calls may be in flight; None: any number. 0 means that, as in Istio."""
+    if pool is None:
+        return None
+    http, tcp = pool.sub("http"), pool.sub("tcp")
+    most = [http.get("http2MaxRequests") if http else None]
+    pending = http.get("http1MaxPendingRequests") if http else None
+    connections = tcp.get("maxConnections") if tcp else None
+    if pending and connections:
+        most.append(pending + connections)
+    return min((number for number in most if number), default=None)
+
 
 RETRY_BUDGET = Object(
     (

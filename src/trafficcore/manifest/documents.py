@@ -38,13 +38,16 @@ LATER_KINDS = frozenset(
         "AverageLatencySchedulingPolicy",
         "ConcurrencyLimitingPolicy",
         "ConcurrencySchedulingPolicy",
-        "Ingress",
         "LoadRampingPolicy",
         "RateLimitingPolicy",
         "ServiceEntry",
-        "VirtualService",
     )
 )
+#: Kinds that are read for what the rules of others are about, and for nothing else.
+READ_IN_PART = {
+    "Ingress": "its hosts and what stands behind them",
+    "VirtualService": "its hosts and the names of its routes",
+}
 #: What the simulator reads; it may stand beside the policies that it tries.
 _SCENARIO = ("trafficcore/v1", "Scenario")
 _LIST = "List"
@@ -229,6 +232,15 @@ def _scalars(node: Mapping, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _skip(head: _Head, notes: Notes) -> None:
+    part = (
+        READ_IN_PART.get(head.kind)
+        if head.version.startswith(DECLARING.get(head.kind, "?"))
+        else None
+    )
+    if part is not None:
+        message = f"of kind {head.kind} {part} are read, and nothing else"
+        notes.notice("TC904", head.kind_node, "", message)
+        return
     if head.kind in LATER_KINDS:
         notes.notice(
             "TC904", head.kind_node, "", f"kind {head.kind} is not read in this version; skipped"

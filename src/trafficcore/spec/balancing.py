@@ -23,11 +23,15 @@ class LocalityLb:
 
 @attrs.frozen(kw_only=True)
 class TrafficPolicy:
-    """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged."""
+    """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged.
+
+    `max_requests` is how many calls may be in flight at once, None: any number.
+    """
 
     outlier: OutlierDetection | None = None
     locality: LocalityLb | None = None
     simple: str = ""
+    max_requests: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -20,7 +20,15 @@ import attrs
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
-__all__ = ["PRIORITIES", "Cap", "ConcurrencyLimit", "RetryBudget", "RetryCap", "by_priority"]
+__all__ = [
+    "PRIORITIES",
+    "Cap",
+    "ConcurrencyLimit",
+    "InFlight",
+    "RetryBudget",
+    "RetryCap",
+    "by_priority",
+]
 
 #: Envoy's routing priorities; each has counters of its own.
 PRIORITIES: Final = ("default", "high")
@@ -73,6 +81,21 @@ class Cap:
     def open(self) -> bool:
         """Whether the next one would be refused (Envoy's word for it)."""
         return self.current >= self.max
+
+
+class InFlight(Cap):
+    """A cap over calls that may have begun before there was one: counting out stops at nothing."""
+
+    __slots__ = ()
+
+    def release(self) -> None:
+        """Count one out. *Atomic*."""
+        current = self.current
+        self.current = current - 1 if current > 0 else 0
+
+    def change(self, most: float) -> None:
+        """Admit below another number from now on; who is in stays in."""
+        self._max = most
 
 
 @attrs.frozen

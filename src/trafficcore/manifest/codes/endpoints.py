@@ -110,4 +110,15 @@ ENDPOINTS = (
         "    - {port: {number: 80}, loadBalancer: {simple: ROUND_ROBIN}}\n"
         "    - {port: {number: 80}, outlierDetection: {maxEjectionPercent: 50}}\n",
     ),
+    Code(
+        id="TC310",
+        name="half-a-pool",
+        severity="warning",
+        title="A bound of connections without the bound of those who wait for one, or the reverse",
+        why="A call takes a connection or waits for one. Where any number may wait, a bound of "
+        "connections refuses nobody; where there is no such bound, nobody waits.",
+        instead="Set `tcp.maxConnections` and `http.http1MaxPendingRequests` together, or "
+        "`http.http2MaxRequests`, which bounds the calls in flight by itself.",
+        example=_HEAD + "    connectionPool: {tcp: {maxConnections: 100}}\n",
+    ),
 )

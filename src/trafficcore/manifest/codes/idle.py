@@ -19,7 +19,7 @@ IDLE = (
         title="A field has no effect in this version",
         why="It is read and checked, and nothing is done about it yet.",
         instead="Do not rely on it here; keep it for the mesh.",
-        example=_POLICY + "    connectionPool: {tcp: {maxConnections: 100}}\n",
+        example=_POLICY + "    connectionPool: {http: {maxRetries: 2}}\n",
     ),
     Code(
         id="TC902",
