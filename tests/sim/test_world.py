@@ -182,3 +182,31 @@ expect: [p99 of open below 1 s, no 5xx]
     large, second = peak(120)
     assert second.classes["open"].count > 9 * first.classes["open"].count
     assert large < 1.15 * small + 100_000
+
+
+def test_a_far_deadline_is_armed_once_however_many_nearer_ones_come_and_go():
+    """A token each 50 s that one waits for; the guests beside him give up after 100 ms each."""
+    policy = quota(1, 1).replace("interval: 1s", "interval: 50s")
+    policy = policy.replace("{priority: 50.0}", "{priority: 50.0, queue_timeout: 0.1s}")
+    most = 0
+
+    def before(world):
+        poll = world.engine.poll
+
+        def watched(now):
+            nonlocal most
+            most = max(most, len(world.kernel._heap))
+            return poll(now)
+
+        world.engine.poll = watched
+
+    spec = f"""
+duration: 45s
+loads:
+- {{name: a, url: {WEB}, headers: {{user_type: subscriber}}, bursts: {{size: 2, every: 1h}}}}
+- {{name: b, url: {WEB}, headers: {{user_type: guest}}, start: 1s, rate: 5}}
+"""
+    _, heard = hear(spec, policy, before)
+    assert [call.code for call in heard if call.load == "a"] == [200, 200]
+    assert {call.reason for call in heard if call.load == "b"} == {"queue_timeout"}
+    assert most < 10

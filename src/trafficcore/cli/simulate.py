@@ -14,7 +14,6 @@ from click.core import ParameterSource
 
 from trafficcore.cli.who import pairs
 from trafficcore.errors import ConfigError, ManifestError
-from trafficcore.manifest.check import say
 
 if TYPE_CHECKING:
     from trafficcore.sim import Prepared, Result
@@ -94,6 +93,8 @@ def simulate(context: click.Context, /, paths: tuple[Path, ...], **options: Any)
 
 def refuse(error: Exception) -> NoReturn:
     """Print what is wrong, a fault a line, and exit 2."""
+    from trafficcore.manifest.check import say
+
     faults = error.problems if isinstance(error, ManifestError) else (error,)
     for fault in faults:
         say(str(fault), partial(click.echo, err=True))
