@@ -191,6 +191,23 @@ def test_functions_are_given_the_request_and_what_they_return_is_a_key(clock):
     assert seen[0] == ("Request", "GET")
 
 
+def test_a_dependency_that_stands_first_finds_out_whose_request_it_is(clock):
+    def current_user(request: Request) -> None:
+        request.state.user = request.headers.get("x-user")
+
+    app = FastAPI()
+    own = limit("1/min", by=lambda request: request.state.user, clock=clock)
+
+    @app.get("/", dependencies=[Depends(current_user), Depends(own)])
+    def view() -> str:
+        return "ok"
+
+    client = TestClient(app)
+    assert statuses(client, "/", 2, headers={"x-user": "ada"}) == [200, 429]
+    assert statuses(client, "/", 2, headers={"x-user": "bob"}) == [200, 429]
+    assert statuses(client, "/", 2) == [200, 200]
+
+
 def test_roles_are_several_limits_of_which_one_is_met(clock):
     def of(role):
         return lambda request: (
