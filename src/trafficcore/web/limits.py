@@ -44,11 +44,19 @@ class _Stage:
         self.bound = bound
         self.key = _everyone if limit.by is None else reader(limit.by, wsgi=wsgi)
         self.patterns = patterns(limit.on)
-        self.on: Callable[[Facts], bool] | None = limit.on if callable(limit.on) else None
+        self.on: Callable[[Facts], object] | None = limit.on if callable(limit.on) else None
         self.exempt = limit.exempt
         self.cost = limit.cost
         #: Whether it takes `Facts`, or more than one token.
         self.asks = self.on is not None or self.exempt is not None or self.cost != 1
+
+
+#: The limits of a path; a lone one that asks nothing stands for itself.
+Stages = _Stage | tuple[_Stage, ...]
+
+
+def _alone(stages: tuple[_Stage, ...]) -> Stages:
+    return stages[0] if len(stages) == 1 and not stages[0].asks else stages
 
 
 class Refusal(Rejection):
@@ -75,7 +83,11 @@ class LimitGate:
         self._problem = problem
         self._wsgi = wsgi
         self._stages = tuple(_Stage(bound, wsgi=wsgi) for bound in self.limits)
-        self._memo: dict[tuple[str, str], _Stage | tuple[_Stage, ...]] = {}
+        self._memo: dict[tuple[str, str], Stages] = {}
+        #: The limits of every request, where none looks at its path; else None.
+        self.everywhere: Stages | None = None
+        if all(bound.limit.on == "*" for bound in self.limits):
+            self.everywhere = _alone(self._stages)
 
     def __getitem__(self, name: str) -> Bound:
         for bound in self.limits:
@@ -84,12 +96,19 @@ class LimitGate:
         known = ", ".join(bound.name for bound in self.limits)
         raise ConfigError(f"no limit is named {name!r}: there is {known}")
 
-    def admit(self, request: Request, method: str, path: str, now: float) -> Met | Rejection:
+    def admit(self, request: Request, method: str, path: str, now: float) -> Met | Refusal:
         """Take a token of each limit that is about a request, or of none and refuse."""
+        return self.decide(self.find(method, path), request, now)
+
+    def find(self, method: str, path: str) -> Stages:
+        """Return the limits of a path."""
         try:
-            stages = self._memo[method, path]
+            return self._memo[method, path]
         except KeyError:
-            stages = self._learn(method, path)
+            return self._learn(method, path)
+
+    def decide(self, stages: Stages, request: Request, now: float) -> Met | Refusal:
+        """Do what `admit` does by the limits of a path, or of `everywhere`."""
         if isinstance(stages, _Stage):  # the usual case, flat
             key = stages.key(request)
             if key is None:
@@ -101,9 +120,9 @@ class LimitGate:
                 return self._refuse([], (bound, key, 1), now)
             bound.shadowed += 1
             return ()
-        return self._admit(stages, request, now)
+        return self._decide(stages, request, now)
 
-    def _admit(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Rejection:
+    def _decide(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Refusal:
         """Do so for any number of limits, whatever they ask."""
         met: list[tuple[Bound, str, float]] = []
         facts: Facts | None = None
@@ -127,14 +146,14 @@ class LimitGate:
                 met.append((bound, key, cost))
         return tuple(met)
 
-    def _learn(self, method: str, path: str) -> _Stage | tuple[_Stage, ...]:
-        """Find the limits of a path: a lone one that asks nothing stands for itself."""
-        met = tuple(
-            stage
-            for stage in self._stages
-            if stage.on is not None or any(p.holds(method, path) for p in stage.patterns)
+    def _learn(self, method: str, path: str) -> Stages:
+        stages = _alone(
+            tuple(
+                stage
+                for stage in self._stages
+                if stage.on is not None or any(p.holds(method, path) for p in stage.patterns)
+            )
         )
-        stages = met[0] if len(met) == 1 and not met[0].asks else met
         if len(self._memo) >= _MEMO:
             self._memo.clear()
         self._memo[method, path] = stages
@@ -150,7 +169,7 @@ class LimitGate:
 
     def _refuse(
         self, met: list[tuple[Bound, str, float]], by: tuple[Bound, str, float], now: float
-    ) -> Rejection:
+    ) -> Refusal:
         """Give back what the others took, and word the refusal."""
         self.give_back(tuple(met), now)
         bound, key, cost = by

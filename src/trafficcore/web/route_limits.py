@@ -73,12 +73,12 @@ class RouteLimits:
             return None
         now = self.clock()
         met = self.gate.admit(request, method, path, now)
-        if not isinstance(met, Rejection):
+        if not isinstance(met, Refusal):
             receipt.met = (*receipt.met, *met)
             return None
         receipt.give_back(now)
-        if isinstance(met, Refusal):  # headers tell of it as well
-            receipt.met = (*receipt.met, *((bound, key, 0) for bound, key, _ in met.met))
+        unpaid = tuple((bound, key, 0) for bound, key, _ in met.met)
+        receipt.met = (*receipt.met, *unpaid)  # headers tell of them as well
         return met
 
     def snapshot(self) -> list[dict[str, Any]]:
