@@ -162,3 +162,12 @@ def test_the_memo_of_paths_is_bounded():
 def test_what_cannot_be_is_told_at_construction(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_limits_that_look_at_no_path_are_found_without_one():
+    everywhere = LimitGate([Limit("2/min", name="a"), Limit("1/min", by=header("x-key"))])
+    assert everywhere.decide(everywhere.everywhere, scope(x_key="k"), 0)
+    assert isinstance(everywhere.decide(everywhere.everywhere, scope(x_key="k"), 0), Rejection)
+    assert len(everywhere.decide(everywhere.everywhere, scope(), 0)) == 1
+    for on in ("/*", "GET *", ["*"], lambda facts: True):
+        assert LimitGate([Limit("1/min"), Limit("2/min", on=on)]).everywhere is None

@@ -118,3 +118,48 @@ def test_the_numbers_are_never_negative_nor_above_the_quota(kind):
             else [parameters["r"] for _, parameters in parsed(found["ratelimit"])]
         )
         assert all(0 <= number <= 5 for number in numbers)
+
+
+def test_what_is_told_from_memory_is_what_is_written():
+    gate = LimitGate([Limit("7/min", capacity=5, by=header("x-key"), name="a")], headers="ietf")
+    for step in range(500):
+        now = step * 3.7
+        met = gate.admit(SCOPE, "GET", "/", now)
+        if isinstance(met, Rejection):
+            continue
+        told = gate.tell(met, now)
+        assert [(name.decode(), value.decode()) for name, value in told] == gate.write(met, now)
+        assert gate.tell(met, now) is told
+
+
+def test_texts_are_remembered_for_so_many_levels_and_no_more():
+    gate = LimitGate([Limit("100000/min", by=header("x-key"))], headers="ietf")
+    for _ in range(10_000):
+        gate.tell(gate.admit(SCOPE, "GET", "/", 0.0), 0.0)
+    assert 0 < len(gate.limits[0].told) <= 4096
+
+
+@given(
+    st.floats(min_value=0.001, max_value=1e5),
+    st.sampled_from([1, 2.5, 7, 1000]),
+    st.lists(st.floats(min_value=0, max_value=1e4), max_size=20),
+)
+def test_a_level_read_flat_is_the_machines(rate, capacity, gaps):
+    (bound,) = LimitGate([Limit(rate, capacity, by=header("x-key"))]).limits
+    now = 0.0
+    for gap in gaps:
+        now += gap / rate
+        bound.try_acquire("a", now)
+        tokens = bound.machine.tokens_at("a", now)
+        whole, wait = bound.left("a", now)
+        assert whole == int(tokens + 1e-9)
+        assert (wait is None) == (whole + 1 > capacity)
+        if wait is not None:
+            assert wait - 1 < (whole + 1 - tokens) / rate <= wait + 1e-5
+
+
+def test_a_debt_is_nothing_left_and_waited_for():
+    (bound,) = LimitGate([Limit("60/min", capacity=2, by=header("x-key"))]).limits
+    assert bound.try_acquire("a", 0.0)
+    bound.machine.full_at["a"] = 10.0
+    assert bound.left("a", 0.0) == (0, 9)
