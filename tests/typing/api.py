@@ -8,7 +8,7 @@ from typing import Any, assert_type
 
 import httpx
 import httpx2
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from flask import Flask
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -36,7 +36,11 @@ from trafficcore import (
     TrafficTransport,
     WsgiTraffic,
 )
+from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
 from trafficcore.spec import Direction
+from trafficcore.web import django as in_django
+from trafficcore.web import flask as in_flask
+from trafficcore.web import starlette as in_starlette
 
 # An engine
 
@@ -260,6 +264,51 @@ async def use_scheduler_async() -> None:
     async with scheduler.slot("subscriber"):
         pass
     await scheduler.acquire_async("guest")
+
+
+# Limits without a manifest: in front, and on routes, where a view stays what it was
+
+by_caller = first_of(header("x-api-key"), client_address(["10.0.0.0/8"]))
+in_front = [Limit("100/min", capacity=20, by=by_caller, on="/v1/*", exempt=lambda facts: False)]
+limited_app = FastAPI()
+limited_app.add_middleware(AsgiTraffic, limits=in_front, headers="ietf", problem=True)
+limited_flask = Flask("limited")
+limited_flask.wsgi_app = WsgiTraffic(limited_flask.wsgi_app, limits=in_front)  # type: ignore[method-assign]
+traffic = in_flask.Traffic(limited_flask, limits=in_front, headers="envoy")
+tokens = in_starlette.limit("1000/min", cost=100, by=by_caller, name="tokens")
+assert_type(tokens.limits["tokens"].refused, int)
+
+
+@limited_app.get("/", dependencies=[Depends(tokens)], responses=tokens.responses)
+@in_starlette.limited("5/min", "100/hour", by=path_parameter("user"))
+def profile(user: str) -> int:
+    return len(user)
+
+
+@in_starlette.limited(tokens)
+async def chat(paid: Receipt) -> bytes:
+    paid.correct(340)
+    assert_type(paid.remaining("tokens"), int | None)
+    return b""
+
+
+@traffic.exempt
+@in_flask.limited("5/min", exempt=in_flask.endpoint("index"))
+def page(user: str) -> str:
+    in_flask.receipt().correct(0, "tokens")
+    return user
+
+
+@in_django.limited(Limit("5/min"), Limit("1/s", by=lambda request: "all"))
+def comment(request: object) -> str:
+    return str(request)
+
+
+async def use_limited() -> None:
+    assert_type(profile("ada"), int)
+    assert_type(await chat(Receipt()), bytes)
+    assert_type(page("ada"), str)
+    assert_type(comment(object()), str)
 
 
 # Errors: one tree
