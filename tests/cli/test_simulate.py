@@ -189,6 +189,8 @@ def test_hostile_files_are_faults_a_line_each(tmp_path, text):
 
 def test_what_is_not_there_or_not_text_is_a_fault(tmp_path):
     assert "no such file" in faults(tmp_path / "missing.yaml")[0]
+    (line,) = faults(tmp_path / "two\nlines\x1b[2J.yaml")
+    assert "two\\nlines\\x1b[2J.yaml: cannot be read" in line
     binary = tmp_path / "binary.yaml"
     binary.write_bytes(b"\xff\xfe\x00")
     assert "UTF-8" in faults(binary)[0]
@@ -219,6 +221,11 @@ def test_words_that_make_no_scenario_are_faults(policy, words, fault):
 def test_a_faulty_scenario_is_not_saved(policy, tmp_path):
     faults(policy, "--latency", "fast", "--save", tmp_path / "saved.yaml")
     assert not (tmp_path / "saved.yaml").exists()
+
+
+def test_a_wrong_suffix_is_told_before_anything_is_run(scenario, monkeypatch):
+    monkeypatch.setattr("trafficcore.sim.simulate", lambda *_, **__: pytest.fail("it was run"))
+    assert "a picture ends in" in faults(scenario, "--picture", "x.jpg")[0]
 
 
 def test_a_picture_that_cannot_be_written_is_a_fault(scenario, tmp_path):

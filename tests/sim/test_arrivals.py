@@ -71,7 +71,7 @@ def test_steps_have_their_counts_and_nothing_comes_where_the_rate_is_0():
 
 
 def test_the_end_of_the_last_step_is_no_call_however_its_product_is_rounded():
-    for rate, span in ((1.1, 10), (0.7, 10), (3.3, 20), (0.1, 30), (2.2, 15), (4.4, 5)):
+    for rate, span in ((1.1, 50), (1.1, 170), (2.2, 25), (0.14, 50), (0.1, 30), (3, 7)):
         assert len(times(*steps((rate, span)))) == round(rate * span), (rate, span)
 
 
