@@ -20,7 +20,7 @@ from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.calls import Entry, before
 from trafficcore.live.rates import read_rate
-from trafficcore.live.sharing import counted_here
+from trafficcore.live.sharing import counted_here, shared_class
 from trafficcore.live.waiting import Line, Sleep, wait_in_loop, wait_in_thread
 from trafficcore.outcome import Reason
 
@@ -66,10 +66,10 @@ class KeyedRateLimiter:
         cls, *_: Any, share: str | None = None, **__: Any
     ) -> "KeyedRateLimiter":
         """Choose the class whose buckets are in memory, or in a file."""
-        if share == "host" and cls is KeyedRateLimiter:
+        if share == "host":
             from trafficcore.live.shared_limiter import SharedKeyedRateLimiter
 
-            return object.__new__(SharedKeyedRateLimiter)
+            return object.__new__(shared_class(cls, KeyedRateLimiter, SharedKeyedRateLimiter))
         return object.__new__(cls)
 
     def __init__(

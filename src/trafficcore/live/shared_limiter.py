@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.limiter import RateLimiter
-from trafficcore.live.sharing import shared_bucket, shared_keyed
+from trafficcore.live.sharing import check_shared, shared_bucket, shared_keyed
 
 __all__ = ["SharedKeyedRateLimiter", "SharedRateLimiter"]
 
@@ -23,6 +23,7 @@ class SharedRateLimiter(RateLimiter):
     __slots__ = ()
 
     def _new_bucket(self) -> Any:
+        check_shared(self.name, self.rate)
         return shared_bucket(self.name, self.capacity, self.rate)
 
     def try_acquire(self, cost: float = 1) -> bool:
@@ -41,6 +42,7 @@ class SharedKeyedRateLimiter(KeyedRateLimiter):
     __slots__ = ()
 
     def _new_machine(self, max_keys: int) -> Any:
+        check_shared(self.name, self.rate)
         return shared_keyed(self.name, self.capacity, self.rate, max_keys)
 
     def try_acquire(self, key: str, cost: float = 1) -> bool:

@@ -8,14 +8,23 @@ State   The files that are open, each once in a process, for as long as it lives
 """
 
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from trafficcore.core.limit import suits_gcra
 from trafficcore.engine.guard import after_fork, new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.workers import warn_of_workers
 
-__all__ = ["check_shared", "counted_here", "part_of", "shared_bucket", "shared_keyed"]
+__all__ = [
+    "check_shared",
+    "counted_here",
+    "part_of",
+    "shared_bucket",
+    "shared_class",
+    "shared_keyed",
+]
+
+T = TypeVar("T")
 
 _SHARES: Final = ("local", "host")
 #: How many limits of one user can be shared by a machine: 64 kB.
@@ -40,12 +49,12 @@ def counted_here(
     """
     if share not in (None, *_SHARES):
         raise ConfigError(f"share must be one of {', '.join(_SHARES)}, not {share!r}")
-    part = part_of(capacity, rate, members, member)
     if share == "host":
         if members != 1:
             raise ConfigError(f'share="host" is one limit for all: members={members} divides it')
-        check_shared(name, rate)
-    elif share is None and members == 1:
+        return rate, capacity
+    part = part_of(capacity, rate, members, member)
+    if share is None and members == 1:
         warn_of_workers(f"rate limit {name!r}" if name else "a rate limit")
     return part[1], part[0]
 
@@ -56,6 +65,15 @@ def check_shared(name: str, rate: float) -> None:
         raise ConfigError('share="host" needs a name: it is how workers find their common limit')
     if not suits_gcra(rate):
         raise ConfigError(f"a shared rate must be above 0 and at most 1e6 a second, not {rate!r}")
+
+
+def shared_class(asked: type[T], public: type, shared: type) -> type[T]:
+    """Return the class to make where `share="host"` is asked of one."""
+    if asked is public:
+        return cast("type[T]", shared)
+    if not issubclass(asked, shared):
+        raise ConfigError(f'share="host" is for subclasses of {shared.__name__}, not {asked!r}')
+    return asked
 
 
 def shared_bucket(name: str, capacity: float, rate: float) -> Any:
