@@ -281,16 +281,10 @@ def test_no_other_number_is_a_status(status):
     assert found == f"{AT}.limit.status: must be a whole number from 0 to 599, not '{status}'"
 
 
-def test_a_bucket_per_connection_is_kept_and_named():
+def test_a_bucket_per_connection_is_kept():
     text = limit("{fill_interval: 1s, quota: 5, per_downstream_connection: true}")
     assert the_limit(text).limit.per_connection is True
-    assert remarks(text) == [
-        (
-            f"{AT}.limit.per_downstream_connection: has no effect in this version: "
-            "one bucket serves all connections"
-        )
-    ]
-    clean(text.replace("true", "false"))
+    clean(text)
 
 
 def test_a_custom_body_is_sent_as_written_and_is_not_empty():

@@ -459,12 +459,12 @@ def test_fields_without_effect_are_named_once_with_a_count_and_the_first_place(t
 
 
 def test_indexes_and_lists_do_not_split_a_group():
-    rule = "limit: {fill_interval: 1s, quota: 5, per_downstream_connection: true}"
+    rule = "{limit: {fill_interval: 1s, quota: 5}, distinct: [a]}"
     text = limiter(f"configs:\n- {rule}\n- {rule}\n")
     (notice,) = manifest.load(text).notices
     assert notice == (
-        "field spec.configs[].limit.per_downstream_connection has no effect in this version: "
-        "one bucket serves all connections (2 times, first <text>:8)"
+        "field spec.configs[].distinct has no effect in this version: "
+        "one bucket serves all values (2 times, first <text>:8)"
     )
 
 

@@ -247,8 +247,8 @@ def test_an_editor_is_told_what_a_field_does() -> None:
     found = DESCRIBED["ASMLocalRateLimiter"].schema()
     fields = at(found, "spec", "configs", "[]", "limit")["properties"]
     assert fields["fill_interval"]["description"] == "duration, or {seconds, nanos}, from 50ms"
-    assert fields["per_downstream_connection"]["description"] == (
-        "bool; warned: has no effect in this version: one bucket serves all connections"
+    assert at(found, "spec", "configs", "[]", "distinct")["description"] == (
+        "any; warned: has no effect in this version: one bucket serves all values"
     )
     assert fields["status"]["default"] == 429
     old = fields["response_header_to_add"]

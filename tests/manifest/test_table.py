@@ -52,7 +52,7 @@ HONOURED = {
 }
 WARNED = {
     "ASMLocalRateLimiter": """
-        targetRefs configs[].distinct configs[].limit.per_downstream_connection
+        targetRefs configs[].distinct
         configs[].limit_overrides[].distinct""",
     "ASMCircuitBreaker": "configs[].breaker_config.average_request_rt",
     "DestinationRule": """

@@ -12,7 +12,7 @@ import attrs
 from trafficcore.core.breaker import Breaker, Open, Settings, Time
 from trafficcore.core.breaker import Rule as TripRule
 from trafficcore.core.fair import QuotaQueue, TokenBucket
-from trafficcore.core.limit import bucket
+from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.engine.clusters import compile_clusters
 from trafficcore.engine.declared import RouteNames, with_declared
 from trafficcore.engine.entries import BreakEntry, LimitEntry, QuotaEntry
@@ -23,7 +23,7 @@ from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.shadow import ShadowBreaker, ShadowLimit, ShadowQueue
-from trafficcore.engine.stages import BreakStage, LimitStage, Tell
+from trafficcore.engine.stages import BreakStage, ConnectionStage, LimitStage, Tell
 from trafficcore.engine.stock import Stock
 from trafficcore.engine.table import Table
 from trafficcore.spec import (
@@ -39,6 +39,8 @@ from trafficcore.spec import (
 
 __all__ = ["Build", "compile_policy", "selectors_of", "virtual_hosts"]
 
+#: Connections whose buckets are kept; beyond them only full ones are forgotten.
+_CONNECTIONS = 10_000
 Spec = RateLimitRule | BreakRule | QuotaRule
 _POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 
@@ -164,13 +166,19 @@ class _Compiler:
     def _limit_stage(
         self, key: Hashable, rule: Rule, limit: Limit, spec: RateLimitRule
     ) -> LimitStage:
+        rate, locked = limit.quota / limit.fill_interval, self._build.locked
+
         def make() -> Any:
-            rate = limit.quota / limit.fill_interval
-            locked = self._build.locked
+            if limit.per_connection:
+                return self._build.machine(KeyedGcra, limit.quota, rate, max_keys=_CONNECTIONS)
             build = partial(guarded, force=locked)
             return bucket(limit.quota, rate, lock=new_lock(), build=build)
 
-        machine = self._stock.take(("bucket", key), make)
+        machine = self._stock.take(("bucket", key, limit.per_connection), make)
+        if limit.per_connection:
+            stage: LimitStage = ConnectionStage(rule, machine, limit, self._build.tell)
+            self._limits.append(stage)
+            return stage
         stage = LimitStage(rule, self._shadowed(ShadowLimit, machine, rule, spec), limit)
         self._limits.append(stage)
         return stage

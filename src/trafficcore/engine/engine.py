@@ -199,6 +199,10 @@ class Engine:
         limit = plan.limit
         if limit is not None and not limit.try_acquire(now):
             return self.refuse.limited(plan, side, now)
+        if plan.connections is not None:
+            stage = plan.refused_connection(facts, now)
+            if stage is not None:
+                return self.refuse.by_connection(plan, side, stage, facts, now)
         breaker = plan.breaker
         flows: tuple[Class, ...] = ()
         if plan.quotas:

@@ -26,7 +26,8 @@ class Facts:
     `host` is the Host header or the URL's host, port and letter case as they came. `path` is what
     the application's router sees (percent-decoded, no query), `query` the raw text after `?`.
     `headers` has lower-case names, or is a callable that makes such a mapping when first needed:
-    most rules never look. `labels` are the application's own. `address` is the peer's.
+    most rules never look. `labels` are the application's own. `address` is the peer's,
+    `connection` what tells its connection from others of the same peer.
 
     What every request is asked for is a plain slot, without a fallback of any kind, which would
     make each look cost more. The rest are properties: a shell may work them out when it is asked,
@@ -35,6 +36,7 @@ class Facts:
 
     __slots__ = (
         "_address",
+        "_connection",
         "_method",
         "_query",
         "_scheme",
@@ -57,6 +59,7 @@ class Facts:
         headers: Mapping[str, str] | Callable[[], Mapping[str, str]] = _NOTHING,
         labels: Mapping[str, str] | None = None,
         address: str = "",
+        connection: str = "",
     ) -> None:
         self.direction = direction
         self.host = host
@@ -67,6 +70,7 @@ class Facts:
         self._query = query
         self._scheme = scheme
         self._address = address
+        self._connection = connection
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -93,6 +97,11 @@ class Facts:
     def address(self) -> str:
         """The peer's address, "" where there is none."""
         return self._address
+
+    @property
+    def connection(self) -> str:
+        """What tells the request's connection from others, "" where nobody knows."""
+        return self._connection
 
     @property
     def target(self) -> str:

@@ -10,6 +10,7 @@ from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.route import Routes
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import Class
+from trafficcore.engine.stages import ConnectionStage, LimitStage
 from trafficcore.engine.verdict import Permit
 from trafficcore.outcome import Reason
 
@@ -63,7 +64,7 @@ def admit_shadow(
     noted: list[tuple[Reason, Rule]] = [
         (Reason.RATE_LIMITED, stage.rule)
         for stage in plan.limits
-        if not stage.bucket.try_acquire(now)
+        if not _has_token(stage, facts, now)
     ]
     era = _era(plan, now, noted)
     flows = tuple(_flows(plan, facts, now, noted))
@@ -77,6 +78,13 @@ def admit_shadow(
     if noted:
         permit.would_refuse(noted[0][0], noted[0][1].source)
     return permit
+
+
+def _has_token(stage: LimitStage, facts: Facts, now: float) -> bool:
+    if isinstance(stage, ConnectionStage):
+        return stage.try_acquire(facts, now)
+    taken: bool = stage.bucket.try_acquire(now)
+    return taken
 
 
 def _era(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Any:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.facts import Facts
 from trafficcore.engine.schedule import Class, QuotaStage
-from trafficcore.engine.stages import BreakStage, LimitStage
+from trafficcore.engine.stages import BreakStage, ConnectionStage, LimitStage
 from trafficcore.engine.verdict import Permit
 from trafficcore.outcome import Outcome
 
@@ -53,6 +54,7 @@ class Plan:
         "breaker",
         "breaks",
         "cluster",
+        "connections",
         "hits",
         "limit",
         "limits",
@@ -69,7 +71,11 @@ class Plan:
         cluster: Cluster | None = None,
     ) -> None:
         self.limits = limits
-        self.limit: Any = _one_of([stage.bucket for stage in limits], LimitGroup)
+        connections = tuple(stage for stage in limits if isinstance(stage, ConnectionStage))
+        shared = [stage.bucket for stage in limits if stage not in connections]
+        self.limit: Any = _one_of(shared, LimitGroup)
+        #: Limits by connection, which look at the request; None where there are none.
+        self.connections = connections or None
         self.breaks = breaks
         self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
         self.quotas = quotas
@@ -88,6 +94,16 @@ class Plan:
         self.hits = 0
         for rule in self.rules:
             rule.plans.append(self)
+
+    def refused_connection(self, facts: Facts, now: float) -> ConnectionStage | None:
+        """Take a token of each limit by connection; return the first that has none.
+
+        What others of them gave stays taken: a connection that is refused is its own neighbour.
+        """
+        for stage in self.connections or ():
+            if not stage.try_acquire(facts, now) and not stage.shadowed(now):
+                return stage
+        return None
 
     def try_breaker(self, now: float) -> Any:
         """Take the permit of a breaker that is not simply closed; falsy: refused."""

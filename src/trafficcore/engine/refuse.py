@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from trafficcore.engine.events import Event, QueueFull
+from trafficcore.engine.facts import Facts
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import Class
+from trafficcore.engine.stages import ConnectionStage
 from trafficcore.engine.verdict import Queued, Rejection
 from trafficcore.outcome import Reason
 
@@ -32,10 +34,15 @@ class Refuser:
 
     def limited(self, plan: Plan, side: Side, now: float) -> Rejection:
         """Refuse by the first limit that has no token."""
-        stage = next(
-            (stage for stage in plan.limits if stage.bucket.earliest(now, 1) > now), plan.limits[0]
-        )
+        stage = next((stage for stage in plan.limits if stage.lacks(now)), plan.limits[0])
         return self._count(side, stage.rule, stage.reject(now))
+
+    def by_connection(
+        self, plan: Plan, side: Side, stage: ConnectionStage, facts: Facts, now: float
+    ) -> Rejection:
+        """Refuse by a limit that has a bucket for each connection."""
+        plan.refund((), now)
+        return self._count(side, stage.rule, stage.reject_from(facts, now))
 
     def broken(self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float) -> Rejection:
         """Refuse by the first breaker that does not admit."""

@@ -6,12 +6,13 @@ from typing import Any
 import attrs
 
 from trafficcore.engine.events import BreakerChanged, Event
+from trafficcore.engine.facts import Facts
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.verdict import Rejection
 from trafficcore.outcome import Reason
 from trafficcore.spec import Limit, Response
 
-__all__ = ["BreakStage", "LimitStage"]
+__all__ = ["BreakStage", "ConnectionStage", "LimitStage"]
 
 Tell = Callable[[Event], None]
 
@@ -30,10 +31,17 @@ class LimitStage:
         self.bucket = bucket
         self.limit = limit
 
+    def lacks(self, now: float) -> bool:
+        """Whether there is no token now."""
+        due: float = self.bucket.earliest(now, 1)
+        return due > now
+
     def reject(self, now: float) -> Rejection:
         """Return the refusal as the manifest words it."""
+        return self._worded(now, self.bucket.earliest(now, 1))
+
+    def _worded(self, now: float, retry_at: float) -> Rejection:
         limit = self.limit
-        retry_at = self.bucket.earliest(now, 1)
         return Rejection(
             Reason.RATE_LIMITED,
             limit.status,
@@ -43,6 +51,42 @@ class LimitStage:
             now,
             None if retry_at == float("inf") else retry_at,
         )
+
+
+class ConnectionStage(LimitStage):
+    """A bucket for each connection of one rule: it looks at the request, and so has its own place.
+
+    A request without a connection of its own (a test client's, a UNIX socket's) counts by its
+    peer's address.
+    """
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, rule: Rule, bucket: Any, limit: Limit, tell: Tell) -> None:
+        super().__init__(rule, bucket, limit)
+        self._tell = tell
+
+    def lacks(self, now: float) -> bool:  # noqa: ARG002  # as its kin's
+        """Return False: without the request nobody can tell."""
+        return False
+
+    def shadowed(self, now: float) -> bool:
+        """Return whether the rule is in shadow, and note what it would have refused."""
+        if self.rule.shadow:
+            summary = self.rule.note_refusal(now, Reason.RATE_LIMITED, enforced=False)
+            if summary is not None:
+                self._tell(summary)
+        return self.rule.shadow
+
+    def try_acquire(self, facts: Facts, now: float) -> bool:
+        """Take a token of the request's connection."""
+        taken: bool = self.bucket.try_acquire(facts.connection or facts.address, now)
+        return taken
+
+    def reject_from(self, facts: Facts, now: float) -> Rejection:
+        """Return the refusal, with the wait of this connection."""
+        key = facts.connection or facts.address
+        return self._worded(now, self.bucket.earliest(key, now, 1))
 
 
 class BreakStage:

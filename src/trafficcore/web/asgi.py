@@ -24,7 +24,7 @@ from trafficcore.web.exchange import (
     WebSocketExchange,
 )
 from trafficcore.web.facts import Labels, asgi_facts
-from trafficcore.web.refuse import answer
+from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.waiting import Replay, wait
 
 __all__ = ["AsgiTraffic", "refuse"]
@@ -155,7 +155,9 @@ async def refuse(rejection: Rejection, scope: Scope, send: Send) -> None:
             await send({"type": "websocket.close", "code": _TRY_AGAIN, "reason": ""})
             return
         prefix = "websocket.http.response"
-    status, _, headers, body = answer(rejection, head=scope.get("method") == "HEAD")
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    grpc = is_grpc(kind.decode("latin-1"))
+    status, _, headers, body = answer(rejection, head=scope.get("method") == "HEAD", grpc=grpc)
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
     await send({"type": f"{prefix}.start", "status": status, "headers": raw})
     await send({"type": f"{prefix}.body", "body": body, "more_body": False})

@@ -69,6 +69,11 @@ class _AsgiFacts(Facts):
         client = self.scope.get("client")
         return client[0] if client else ""
 
+    @property
+    def connection(self) -> str:
+        client = self.scope.get("client")
+        return f"{client[0]}:{client[1]}" if client else ""
+
 
 @lru_cache(maxsize=1024)  # names come from rules
 def _environ_key(name: str, other: str) -> str:
@@ -154,6 +159,11 @@ class _WsgiFacts(Facts):
     def address(self) -> str:
         address: str = self.environ.get("REMOTE_ADDR", "")
         return address
+
+    @property
+    def connection(self) -> str:
+        port = self.environ.get("REMOTE_PORT")
+        return f"{self.address}:{port}" if port else ""
 
 
 def wsgi_path(environ: Mapping[str, Any]) -> str:

@@ -3,10 +3,11 @@
 from http import HTTPStatus
 from math import ceil, isfinite
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from trafficcore.engine import Rejection
 
-__all__ = ["BODILESS", "Answer", "answer", "reason_phrase", "wire"]
+__all__ = ["BODILESS", "Answer", "answer", "is_grpc", "reason_phrase", "wire"]
 
 #: What the connection or the body decides: a manifest has no say in it.
 _NOT_OURS: Final = frozenset(
@@ -26,6 +27,11 @@ BODILESS: Final = frozenset((204, 304))
 #: For statuses that nobody registered, such as 498.
 _BY_CLASS: Final = ("", "Informational", "Success", "Redirection", "Client Error", "Server Error")
 _TEXT: Final = "text/plain; charset=utf-8"
+_GRPC: Final = "application/grpc"
+#: The code of gRPC that says: not now, come back.
+_UNAVAILABLE: Final = "14"
+#: What a message of gRPC carries as it is; the rest is percent-encoded UTF-8.
+_GRPC_PLAIN: Final = "".join(chr(code) for code in range(32, 127) if code != 37)
 #: A line break inside a value would begin another header.
 _ONE_LINE: Final = str.maketrans("\r\n\0", "   ")
 #: A wait that is longer by less than this is a rounding error of the clock, not another second.
@@ -60,11 +66,20 @@ def wire(text: str) -> str:
     return text
 
 
-def answer(rejection: Rejection, *, head: bool = False) -> Answer:
+def is_grpc(content_type: str | None) -> bool:
+    """Whether a request is gRPC's, by its content type."""
+    return content_type is not None and content_type.startswith(_GRPC)
+
+
+def answer(rejection: Rejection, *, head: bool = False, grpc: bool = False) -> Answer:
     """Put a refusal into HTTP: its own headers as written, `retry-after` where the wait is known.
 
-    `head`: the request was a HEAD, so the body is told of and not sent.
+    `head`: the request was a HEAD, so the body is told of and not sent. `grpc`: it was gRPC's,
+    which looks for its status in headers of its own: UNAVAILABLE, or what the refusal names as
+    `grpc-status` (Envoy's rule), and the body as its message.
     """
+    if grpc:
+        return _grpc_answer(rejection)
     status = rejection.status
     body = rejection.body.encode()
     headers = [
@@ -81,3 +96,18 @@ def answer(rejection: Rejection, *, head: bool = False) -> Answer:
         headers.append(("content-type", _TEXT))
     headers.append(("content-length", str(len(body))))
     return Answer(status, reason_phrase(status), headers, b"" if head else body)
+
+
+def _grpc_answer(rejection: Rejection) -> Answer:
+    """Answer with trailers alone, which travel as headers."""
+    headers = [
+        (name, wire(value))
+        for name, value in rejection.headers
+        if name.lower() not in _NOT_OURS and name.lower() != "content-type"
+    ]
+    if not any(name.lower() == "grpc-status" for name, _ in headers):
+        headers.append(("grpc-status", _UNAVAILABLE))
+    headers.append(("grpc-message", quote(rejection.body, safe=_GRPC_PLAIN)))
+    headers.append(("content-type", _GRPC))
+    headers.append(("content-length", "0"))
+    return Answer(200, "OK", headers, b"")

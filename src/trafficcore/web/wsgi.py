@@ -14,7 +14,7 @@ from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_facts
-from trafficcore.web.refuse import answer
+from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.response import Body, SizedBody, WsgiExchange
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ def refuse(
 ) -> Iterable[bytes]:
     """Answer with a refusal."""
     head = environ.get("REQUEST_METHOD") == "HEAD"
-    status, reason, headers, body = answer(rejection, head=head)
+    grpc = is_grpc(environ.get("CONTENT_TYPE"))
+    status, reason, headers, body = answer(rejection, head=head, grpc=grpc)
     start_response(f"{status} {reason}", headers)
     return [body] if body else []
