@@ -159,7 +159,7 @@ def test_engines_made_meanwhile_do_as_the_environment_says_afterwards(monkeypatc
 def test_everything_is_put_back_after_an_exception():
     limiter, breaker = RateLimiter(1, clock=VirtualTime()), opened()
     engine = Engine.load(limit(1), listeners=(), mode="enforce")
-    methods = {name: vars(RateLimiter)[name] for name in ("try_acquire", "acquire", "_check")}
+    methods = {name: getattr(RateLimiter, name) for name in ("try_acquire", "acquire", "_check")}
     inside = []
 
     def fail():
@@ -169,7 +169,7 @@ def test_everything_is_put_back_after_an_exception():
 
     with pytest.raises(KeyError):
         fail()
-    assert {name: vars(RateLimiter)[name] for name in methods} == methods
+    assert {name: getattr(RateLimiter, name) for name in methods} == methods
     assert engine.mode.value == inside[0].mode.value == "enforce"
     assert [limiter.try_acquire(), limiter.try_acquire()] == [True, False]
     assert breaker.try_acquire() == 0

@@ -141,12 +141,13 @@ def build_load(record: Record, notes: Notes) -> Load:
 
 def _split(text: str) -> SplitResult:
     """Split a URL; one whose host or port cannot be is as good as none."""
+    nothing = SplitResult("", "", "", "", "")
     try:
         url = urlsplit(text)
         fine = url.port != 0 and not any(map(str.isspace, url.netloc))
     except ValueError:
-        fine = False
-    return url if fine else SplitResult("", "", "", "", "")
+        return nothing
+    return url if fine else nothing
 
 
 def _segments(record: Record) -> Iterator[Segment]:
