@@ -72,11 +72,14 @@ def test_what_is_no_cost_is_told(clock, actual):
 
 
 def test_what_is_given_back_is_given_back_once_and_as_corrected(clock):
-    _, receipt = paid(clock, Limit("10/min", name="a"))
-    receipt.correct(6)
+    gate, receipt = paid(clock, Limit("10/min", name="a"))
+    receipt.correct(4)
+    gate.admit(SCOPE, "GET", "/", clock())  # and five more of others
+    gate["a"].correct("", 0, 4, clock())
+    assert receipt.remaining() == 1
     receipt.give_back(clock())
     receipt.give_back(clock())
-    assert receipt.remaining() == 10
+    assert receipt.remaining() == 5
 
 
 def test_a_request_has_one_receipt(clock):

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import django
 import pytest
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings as django_settings
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
@@ -19,7 +20,7 @@ from django.views import View
 from support.shells import call, environ, http_scope, serve
 from trafficcore import AsgiTraffic, ConfigError, WsgiTraffic
 from trafficcore.limits import Limit, client_address, first_of, header, path_parameter
-from trafficcore.web.django import limited, receipt
+from trafficcore.web.django import LimitMiddleware, limited, receipt
 
 MIDDLEWARE = "trafficcore.web.django.LimitMiddleware"
 
@@ -121,6 +122,12 @@ def test_the_middleware_stands_in_front_of_all_views_and_tells_what_is_left(kind
         ]  # fmt: skip
         assert asks.get("/health").status_code == 200
         assert "ratelimit" not in asks.get("/health").headers
+
+
+def test_the_middleware_is_of_the_kind_of_what_it_stands_before():
+    with project(("", ok), LIMITS=[]):
+        assert iscoroutinefunction(LimitMiddleware(ok_later))
+        assert not iscoroutinefunction(LimitMiddleware(ok))
 
 
 def test_the_address_is_the_peers_unless_proxies_are_trusted(kind, clock):

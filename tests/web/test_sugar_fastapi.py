@@ -105,7 +105,10 @@ def test_annotations_that_are_texts_are_read_where_they_were_written(clock):
     )
     exec(source, names)  # its own annotations
     app = FastAPI()
-    app.get("/")(limited("1/min", clock=clock)(names["view"]))
+    view = limited("1/min", clock=clock)(names["view"])
+    assert list(view.__signature__.parameters) == ["request", "n"]
+    assert view.__signature__.parameters["request"].annotation is Request
+    app.get("/")(view)
     client = TestClient(app)
     assert client.get("/?n=1").json() == "GET 2"
     assert client.get("/?n=1").status_code == 429
@@ -189,6 +192,18 @@ def test_functions_are_given_the_request_and_what_they_return_is_a_key(clock):
     assert statuses(client, "/?n=4", 2, headers={"x-key": "2"}) == [200, 429]
     assert statuses(client, "/", 9) == [200] * 9
     assert seen[0] == ("Request", "GET")
+
+
+def test_a_key_is_the_same_as_a_number_and_as_a_text(clock):
+    app = FastAPI()
+
+    @app.get("/{number}")
+    @limited("1/min", by=lambda request: 7 if "number" in request.url.path else "7", clock=clock)
+    def view(number: str) -> str:
+        return number
+
+    client = TestClient(app)
+    assert [client.get(path).status_code for path in ("/number", "/text")] == [200, 429]
 
 
 def test_a_dependency_that_stands_first_finds_out_whose_request_it_is(clock):
