@@ -1,0 +1,34 @@
+"""A figure measured in a process of its own: nobody's threads, memory or failure is another's."""
+
+import multiprocessing
+from typing import Any, Final
+
+from benchmarks.peers.rows import run
+
+#: Seconds after which a figure is given up.
+PATIENCE: Final = 300
+
+
+def measured_apart(peer: str, row: str) -> float | str | None:
+    """Return the figure, or why there is none."""
+    context = multiprocessing.get_context("spawn")
+    mine, theirs = context.Pipe()
+    process = context.Process(target=_report, args=(theirs, peer, row))
+    process.start()
+    theirs.close()
+    answer: float | str | None = f"no figure within {PATIENCE} s"
+    try:
+        if mine.poll(PATIENCE):
+            answer = mine.recv()
+    except EOFError:
+        answer = "the process died"
+    process.kill()
+    process.join()
+    return answer
+
+
+def _report(theirs: Any, peer: str, row: str) -> None:
+    try:
+        theirs.send(run(peer, row))
+    except Exception as error:  # noqa: BLE001  # whatever a rival raises is a reason
+        theirs.send(f"{type(error).__name__}: {error}")
