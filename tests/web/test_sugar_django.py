@@ -20,7 +20,7 @@ from django.views import View
 from support.shells import call, environ, http_scope, serve
 from trafficcore import AsgiTraffic, ConfigError, WsgiTraffic
 from trafficcore.limits import Limit, client_address, first_of, header, path_parameter
-from trafficcore.web.django import LimitMiddleware, limited, receipt
+from trafficcore.web.django import LimitMiddleware, limited, limits, receipt
 
 MIDDLEWARE = "trafficcore.web.django.LimitMiddleware"
 
@@ -110,10 +110,8 @@ def test_views_of_either_kind_run_in_either_world(kind, clock):
 
 
 def test_the_middleware_stands_in_front_of_all_views_and_tells_what_is_left(kind, clock):
-    limits = [Limit("2/min", name="all", exempt=lambda request: request.path == "/health")]
-    with project(
-        ("", kind.view), ("health", kind.view), LIMITS=limits, HEADERS="ietf", CLOCK=clock
-    ):
+    given = [Limit("2/min", name="all", exempt=lambda request: request.path == "/health")]
+    with project(("", kind.view), ("health", kind.view), LIMITS=given, HEADERS="ietf", CLOCK=clock):
         asks = kind()
         answers = [asks.get("/"), asks.get("/nowhere"), asks.get("/")]
         assert [answer.status_code for answer in answers] == [200, 404, 429]
@@ -128,6 +126,22 @@ def test_the_middleware_is_of_the_kind_of_what_it_stands_before():
     with project(("", ok), LIMITS=[]):
         assert iscoroutinefunction(LimitMiddleware(ok_later))
         assert not iscoroutinefunction(LimitMiddleware(ok))
+
+
+def test_limits_of_the_setting_are_switched_while_running(kind, clock):
+    with project(("", kind.view), LIMITS=[Limit("1/min", name="all", shadow=True)], CLOCK=clock):
+        asks = kind()
+        assert [asks.get("/").status_code for _ in range(3)] == [200] * 3
+        assert limits()["all"].shadowed == 2
+        limits()["all"].shadow = False
+        assert asks.get("/").status_code == 429
+        assert [row["refused"] for row in limits().snapshot()] == [1]
+
+
+def test_there_are_no_limits_before_there_is_a_middleware(monkeypatch):
+    monkeypatch.setattr("trafficcore.web.django._at_work", [])
+    with pytest.raises(ConfigError, match="there is no LimitMiddleware yet"):
+        limits()
 
 
 def test_the_address_is_the_peers_unless_proxies_are_trusted(kind, clock):
@@ -162,8 +176,8 @@ def test_parameters_and_functions_of_the_request_are_keys(kind, clock):
 
 
 def test_paths_beyond_ascii_are_those_that_the_router_sees(clock):
-    limits = [Limit("1/min", on="/ünï/*")]
-    with project(("ünï/<x>", ok), LIMITS=limits, CLOCK=clock):
+    given = [Limit("1/min", on="/ünï/*")]
+    with project(("ünï/<x>", ok), LIMITS=given, CLOCK=clock):
         assert statuses(Sync, "/%C3%BCn%C3%AF/x", 2) == [200, 429]
         app = get_asgi_application()
         peers = [asyncio.run(call(app, http_scope("/ünï/x"))) for _ in range(2)]
@@ -229,8 +243,8 @@ def test_several_are_one_verdict_and_headers_tell_of_all(kind, clock):
 
 
 def test_a_problem_document_and_a_status_of_ones_own(clock):
-    limits = [Limit("1/day", name="daily", status=498)]
-    with project(("", ok), LIMITS=limits, PROBLEM=True, CLOCK=clock):
+    given = [Limit("1/day", name="daily", status=498)]
+    with project(("", ok), LIMITS=given, PROBLEM=True, CLOCK=clock):
         client = Client()
         assert client.get("/").status_code == 200
         answer = client.get("/")
@@ -255,8 +269,8 @@ def test_costs_known_afterwards_are_corrected(kind, clock):
 
 @pytest.mark.parametrize("shell", ["wsgi", "asgi"])
 def test_a_middleware_around_django_has_the_same_receipt(shell, clock):
-    limits = [Limit("5/min", name="all")]
-    options = {"limits": limits, "headers": "ietf", "clock": clock}
+    given = [Limit("5/min", name="all")]
+    options = {"limits": given, "headers": "ietf", "clock": clock}
     with project(("", limited("2/min", name="own", clock=clock)(ok))):
         if shell == "asgi":
             app = AsgiTraffic(get_asgi_application(), **options)

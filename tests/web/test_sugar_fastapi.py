@@ -10,8 +10,14 @@ from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from trafficcore import AsgiTraffic, ConfigError
-from trafficcore.limits import Limit, client_address, first_of, header, path_parameter
-from trafficcore.web.receipt import Receipt
+from trafficcore.limits import (
+    Limit,
+    Receipt,
+    client_address,
+    first_of,
+    header,
+    path_parameter,
+)
 from trafficcore.web.starlette import limit, limited
 
 
@@ -422,6 +428,22 @@ def test_costs_known_afterwards_are_corrected(clock):
     assert refusal.headers["retry-after"] == "30"  # the 40 it owes, and the 10 it asks for
     assert client.get("/1", headers={"x-key": "b"}).json()["before"] == 90
     assert client.get("/1").json() == {"before": None, "after": None, "other": None}
+
+
+def test_a_stream_corrects_its_cost_when_it_ends(clock):
+    app = FastAPI()
+    tokens = limit("100/min", cost=50, name="tokens", clock=clock)
+
+    @app.get("/")
+    def chat(paid: Annotated[Receipt, Depends(tokens)]) -> StreamingResponse:
+        def parts():
+            yield f"{paid.remaining()} "
+            paid.correct(7)
+            yield f"{paid.remaining()}"
+
+        return StreamingResponse(parts())
+
+    assert TestClient(app).get("/").text == "50 93"
 
 
 @pytest.mark.parametrize(

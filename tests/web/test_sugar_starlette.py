@@ -17,7 +17,7 @@ from support.shells import Peer, call, websocket_scope
 from trafficcore import AsgiTraffic
 from trafficcore.limits import Limit, path_parameter
 from trafficcore.web.receipt import LIMITS
-from trafficcore.web.starlette import limit, limited
+from trafficcore.web.starlette import limit, limited, receipt
 
 
 def client_of(*routes, **more):
@@ -146,9 +146,9 @@ def test_a_websocket_is_answered_as_its_server_can(clock, denial):
 
 def test_an_application_reads_what_a_request_has_paid(clock):
     async def view(request):
-        receipt = request.scope[LIMITS]
-        receipt.correct(5, "all")
-        return PlainTextResponse(str(receipt.remaining()))
+        assert receipt(request) is request.scope[LIMITS]
+        receipt(request).correct(5, "all")
+        return PlainTextResponse(str(receipt(request).remaining()))
 
     client = client_of(
         Route("/", limited("9/min", name="own", clock=clock)(view)),

@@ -22,7 +22,7 @@ from trafficcore.web.route_limits import RouteLimits, headed, read
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase  # type: ignore[import-untyped]
 
-__all__ = ["LimitMiddleware", "Limited", "limited", "receipt"]
+__all__ = ["LimitMiddleware", "Limited", "limited", "limits", "receipt"]
 
 V = TypeVar("V", bound=Callable[..., Any])
 
@@ -33,6 +33,8 @@ _SETTINGS: Final = {
     "PROBLEM": "problem",
     "CLOCK": "clock",
 }
+#: The limits of the middleware that was made last: a process has one, tests have several.
+_at_work: Final[list[RouteLimits]] = []
 _REQUEST: Final = "trafficcore.request"
 
 
@@ -53,6 +55,7 @@ class LimitMiddleware:
 
         self.get_response = get_response
         self.limits = _from_settings()
+        _at_work[:] = [self.limits]
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
@@ -84,8 +87,8 @@ class Limited:
 
     __slots__ = ("limits",)
 
-    def __init__(self, limits: RouteLimits) -> None:
-        self.limits = limits
+    def __init__(self, own: RouteLimits) -> None:
+        self.limits = own
 
     def __call__(self, view: V) -> V:
         """Decorate a view."""
@@ -120,17 +123,24 @@ def receipt(request: "HttpRequest") -> Receipt:
     return receipt_of(request.META, time.monotonic)
 
 
+def limits() -> RouteLimits:
+    """Return the limits of the setting at work: `limits()["login"].shadow = True`."""
+    if not _at_work:
+        raise ConfigError("there is no LimitMiddleware yet: Django makes it when it starts")
+    return _at_work[0]
+
+
 def _from_settings() -> RouteLimits:
     from django.conf import settings  # type: ignore[import-untyped]
 
-    given = getattr(settings, "TRAFFICCORE", {})
-    for name in given:
+    setting = getattr(settings, "TRAFFICCORE", {})
+    for name in setting:
         if name not in _SETTINGS:
             known = ", ".join(_SETTINGS)
             raise ConfigError(f"TRAFFICCORE[{name!r}] is unknown: there are {known}")
-    options = {_SETTINGS[name]: value for name, value in given.items()}
-    limits: Iterable[Limit] = options.pop("limits", ())
-    return RouteLimits(limits, _view, wsgi=True, **options)
+    options = {_SETTINGS[name]: value for name, value in setting.items()}
+    given: Iterable[Limit] = options.pop("limits", ())
+    return RouteLimits(given, _view, wsgi=True, **options)
 
 
 def _view(facts: Any) -> "HttpRequest":
@@ -147,16 +157,16 @@ def _find(args: tuple[Any, ...]) -> "HttpRequest":
 
 
 def _check(
-    limits: RouteLimits, request: "HttpRequest", parameters: dict[str, Any] | None = None
+    own: RouteLimits, request: "HttpRequest", parameters: dict[str, Any] | None = None
 ) -> "HttpResponseBase | None":
     """Admit a request, or return the answer that refuses it."""
     meta = request.META
     scope = getattr(request, "scope", None)
     if scope is not None and LIMITS in scope:  # an AsgiTraffic around Django has begun it
         meta.setdefault(LIMITS, scope[LIMITS])
-    receipt_of(meta, limits.clock)
+    receipt_of(meta, own.clock)
     environ = {**meta, _REQUEST: request, "wsgiorg.routing_args": ((), parameters or {})}
-    refusal = limits.admit(environ, request.method or "GET", request.path)
+    refusal = own.admit(environ, request.method or "GET", request.path)
     return None if refusal is None else _response(refusal)
 
 

@@ -22,7 +22,7 @@ from trafficcore.web.route_limits import RouteLimits, read, responses
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
-__all__ = ["Dependency", "limit", "limited"]
+__all__ = ["Dependency", "limit", "limited", "receipt"]
 
 #: A view, as it was written.
 V = TypeVar("V", bound=Callable[..., Any])
@@ -102,6 +102,11 @@ def limited(
         return _limited(view, dependency)
 
     return decorate
+
+
+def receipt(connection: "HTTPConnection") -> Receipt:
+    """Return what a request has paid; one that met no limit has an empty one."""
+    return receipt_of(connection.scope, time.monotonic)
 
 
 def _limited(view: V, dependency: Dependency) -> V:
