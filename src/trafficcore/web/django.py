@@ -41,8 +41,9 @@ _REQUEST: Final = "trafficcore.request"
 class LimitMiddleware:
     """Limits in front of all views, as the setting `TRAFFICCORE` has them; sync and async.
 
-    Its keys are `LIMITS`, a list of `Limit`s; `HEADERS`, `"ietf"` or `"envoy"` where answers are to
-    tell what is left, of the limits on views too; `PROBLEM`, True for problem documents; `CLOCK`.
+    Its keys are `LIMITS`, a list of `Limit` objects; `HEADERS`, `"ietf"` or `"envoy"` where answers
+    are to tell what is left, of the limits on views too; `PROBLEM`, True for problem documents;
+    and `CLOCK`.
     Below what adds CORS headers, refusals carry them; below authentication, functions of a limit
     may ask for `request.user`.
     """
@@ -111,9 +112,10 @@ class Limited:
 def limited(
     *what: Limit | str | float, clock: Callable[[], float] = time.monotonic, **options: Any
 ) -> Limited:
-    """Limit a view, `async` or not: rates and options of `Limit`, or several `Limit`s.
+    """Limit a view, `async` or not.
 
-    Functions among the options are given the `HttpRequest`.
+    Takes rates and options of `Limit`, or `Limit` objects. Functions among the options are given
+    the `HttpRequest`.
     """
     return Limited(RouteLimits(read(what, options), _view, wsgi=True, clock=clock))
 

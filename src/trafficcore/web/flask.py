@@ -115,9 +115,10 @@ class Limited:
 def limited(
     *what: Limit | str | float, clock: Callable[[], float] = time.monotonic, **options: Any
 ) -> Limited:
-    """Limit a view, `async` or not, or a blueprint: rates and options of `Limit`, or `Limit`s.
+    """Limit a view, `async` or not, or a blueprint.
 
-    Functions among the options are given Flask's `request`.
+    Takes rates and options of `Limit`, or `Limit` objects. Functions among the options are given
+    Flask's `request`.
     """
     return Limited(RouteLimits(read(what, options), _request, wsgi=True, clock=clock))
 

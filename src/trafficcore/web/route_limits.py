@@ -27,7 +27,7 @@ View = Callable[[Any], Any]
 
 
 def read(what: tuple[Any, ...], options: dict[str, Any]) -> list[Limit]:
-    """Return the limits that somebody wrote down: `Limit`s, or rates that share the options."""
+    """Return the limits that somebody wrote down: rates that share options, or `Limit` objects."""
     if not what:
         raise ConfigError('a limit needs a rate, such as "10/min", or Limit("10/min")')
     limits = []

@@ -74,9 +74,10 @@ class Dependency:
 def limit(
     *what: Limit | str | float, clock: Callable[[], float] = time.monotonic, **options: Any
 ) -> Dependency:
-    """Make a dependency of rates with the options of `Limit`, or of several `Limit`s.
+    """Make a dependency.
 
-    Functions among the options are given the `Request` (a websocket's `HTTPConnection`).
+    Takes rates and options of `Limit`, or `Limit` objects. Functions among the options are given
+    the `Request` (a websocket's `HTTPConnection`).
     """
     return Dependency(RouteLimits(read(what, options), _connection, clock=clock))
 
