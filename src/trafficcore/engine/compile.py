@@ -3,7 +3,7 @@
 Nothing that is running changes before everything is built: a set with any fault changes nothing.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any
 
@@ -42,6 +42,9 @@ __all__ = ["Build", "compile_policy", "selectors_of", "virtual_hosts"]
 #: Connections whose buckets are kept; beyond them only full ones are forgotten.
 _CONNECTIONS = 10_000
 Spec = RateLimitRule | BreakRule | QuotaRule
+#: What a rule says of sharing, the limit's name, capacity and rate: a bucket that other processes
+#: draw on too, or None where it is to be this process's own.
+Shared = Callable[[str, str, float, float], Any]
 _POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 
 
@@ -54,6 +57,8 @@ class Build:
     tell: Tell
     max_waiting: int
     locked: bool | None = None
+    #: Makes buckets that other processes draw on too; see `Shared`.
+    shared: Shared = lambda *_: None
 
     def machine(self, cls: Any, *args: Any, **kwargs: Any) -> Any:
         """Make a machine that is exact here: free of locks, or the locked class without a GIL."""
@@ -174,7 +179,9 @@ class _Compiler:
             build = partial(guarded, force=locked)
             return bucket(limit.quota, rate, lock=new_lock(), build=build)
 
-        machine = self._stock.take(("bucket", key, limit.per_connection), make)
+        machine = self._shared(spec, limit, rate) or self._stock.take(
+            ("bucket", key, limit.per_connection), make
+        )
         if limit.per_connection:
             stage: LimitStage = ConnectionStage(rule, machine, limit, self._build.tell)
             self._limits.append(stage)
@@ -182,6 +189,22 @@ class _Compiler:
         stage = LimitStage(rule, self._shadowed(ShadowLimit, machine, rule, spec), limit)
         self._limits.append(stage)
         return stage
+
+    def _shared(self, spec: RateLimitRule, limit: Limit, rate: float) -> Any:
+        """Return the bucket of several processes, which outlives them all, so no reload keeps it.
+
+        None: it is this process's own.
+        """
+        if limit.per_connection:
+            return None
+        source, identity = spec.source, self._identity
+        limits = [spec.limit, *(override.limit for override in spec.overrides)]
+        place = next(index for index, each in enumerate(limits) if each is limit)
+        # Another application of this machine may be under the same policy.
+        who = ",".join(f"{key}={value}" for key, value in sorted(identity.labels.items()))
+        rule = f"{source.kind}/{source.namespace}/{source.name}/{source.path}/{place}"
+        name = f"{rule} for {identity.namespace}/{who}"
+        return self._build.shared(spec.share, name, limit.quota, rate)
 
     def _add_break(self, spec: BreakRule) -> None:
         scope = spec.scope

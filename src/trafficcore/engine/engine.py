@@ -13,7 +13,7 @@ from math import inf
 from typing import Any, ClassVar, Self
 
 from trafficcore.engine.announce import Announcer
-from trafficcore.engine.compile import Build
+from trafficcore.engine.compile import Build, Shared
 from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
@@ -52,6 +52,7 @@ class Engine:
         listeners: Iterable[Listener] = (),
         max_waiting: int = 10_000,
         locked: bool | None = None,
+        shared: Shared = lambda *_: None,
     ) -> None:
         self._lock = new_lock()
         self.announcer = Announcer(listeners)
@@ -70,6 +71,7 @@ class Engine:
             tell=self.tell,
             max_waiting=max_waiting,
             locked=locked,
+            shared=shared,
         )
         #: The policies in force; their table once more, for each request looks at it.
         self.policies = Policies(policy, build)
@@ -92,6 +94,7 @@ class Engine:
         mode: Mode | str | None = None,
         listeners: Iterable[Listener] | None = None,
         max_waiting: int = 10_000,
+        share: str | None = None,
     ) -> Self:
         """Read manifests and make an engine of those that are for this process.
 
@@ -99,8 +102,9 @@ class Engine:
         and `locality` (`region/zone/sub-zone`) say who this process is; `hosts` maps the virtual
         hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
         `(address, locality)` pairs. `mode` None: `TRAFFICCORE_MODE`, else `enforce`. `listeners`
-        None: transitions are logged under `trafficcore`. Raises `ManifestError` with every fault
-        of every document.
+        None: transitions are logged under `trafficcore`. `share="host"` has all workers of this
+        machine share the rate limits whose manifests do not say otherwise (`StoreError` where they
+        cannot). Raises `ManifestError` with every fault of every document.
         """
         from trafficcore.live.loading import load_engine  # the one edge outward, on purpose
 
@@ -120,6 +124,7 @@ class Engine:
             identity=identity,
             endpoints=endpoints,
             max_waiting=max_waiting,
+            share=share,
         )
 
     def reload(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from trafficcore.errors import ConfigError
+from trafficcore.live.sharing import shared_limits
 from trafficcore.spec import Policy
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def load_engine(
     *,
     mode: Any,
     listeners: "Iterable[Listener] | None",
+    share: str | None = None,
     **settings: Any,
 ) -> E:
     """Make the engine that `Engine.load` describes."""
@@ -50,6 +52,7 @@ def load_engine(
         listeners = (log_event,)
     read = read_policy(source)
     chosen = mode_of_environment() if mode is None else mode
-    engine = cls(read(), mode=chosen, listeners=listeners, **settings)
+    shared = shared_limits(share)
+    engine = cls(read(), mode=chosen, listeners=listeners, shared=shared, **settings)
     engine.policies.source = read
     return engine

@@ -7,6 +7,7 @@ Law     `share="host"`: one bucket, in a file of this user's own; a limit is fou
 State   The files that are open, each once in a process, for as long as it lives.
 """
 
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, TypeVar, cast
 
@@ -22,6 +23,7 @@ __all__ = [
     "shared_bucket",
     "shared_class",
     "shared_keyed",
+    "shared_limits",
 ]
 
 T = TypeVar("T")
@@ -47,8 +49,7 @@ def counted_here(
     A sharing that cannot work is a `ConfigError`. Where none is asked for, and there seem to be
     other workers, the log says that they count apart.
     """
-    if share not in (None, *_SHARES):
-        raise ConfigError(f"share must be one of {', '.join(_SHARES)}, not {share!r}")
+    _check(share)
     if share == "host":
         if members != 1:
             raise ConfigError(f'share="host" is one limit for all: members={members} divides it')
@@ -57,6 +58,28 @@ def counted_here(
     if share is None and members == 1:
         warn_of_workers(f"rate limit {name!r}" if name else "a rate limit")
     return part[1], part[0]
+
+
+def _check(share: str | None) -> None:
+    if share not in (None, *_SHARES):
+        raise ConfigError(f"share must be one of {', '.join(_SHARES)}, not {share!r}")
+
+
+def shared_limits(share: str | None) -> Callable[[str, str, float, float], Any]:
+    """Return what makes the shared buckets of an engine, whose manifests may say otherwise."""
+    _check(share)
+
+    def make(asked: str, name: str, capacity: float, rate: float) -> Any:
+        if not capacity:  # refuses everything, in every process
+            return None
+        if (asked or share) == "host":
+            check_shared(name, rate)
+            return shared_bucket(name, capacity, rate)
+        if not asked and share is None:
+            warn_of_workers(f"rate limit {name!r}")
+        return None
+
+    return make
 
 
 def check_shared(name: str, rate: float) -> None:

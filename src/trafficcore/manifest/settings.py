@@ -25,12 +25,12 @@ class Settings:
     """How the rules of one document are run."""
 
     shadow: bool = False
-    share: str = "local"
+    share: str = ""
 
     def of(self, rule: Any) -> Any:
         """Return a rule with these settings."""
         rule = attrs.evolve(rule, shadow=True) if self.shadow else rule
-        if self.share != "local" and isinstance(rule, RateLimitRule):
+        if self.share and isinstance(rule, RateLimitRule):
             rule = attrs.evolve(rule, share=self.share)
         return rule
 
@@ -54,7 +54,7 @@ def read_settings(metadata: Record, notes: Notes) -> Settings:
                 wanted = " or ".join(_CHOICES[name])
                 message = f"must be {wanted}, not {short(value.text)}"
                 notes.error(value, path, message, value.text)
-    return Settings(shadow=found.get("mode") == "shadow", share=found.get("share", "local"))
+    return Settings(shadow=found.get("mode") == "shadow", share=found.get("share", ""))
 
 
 def _annotations(node: Node) -> list[tuple[Scalar, Node]]:

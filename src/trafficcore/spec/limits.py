@@ -43,8 +43,8 @@ class LimitOverride:
 class RateLimitRule:
     """One entry of `spec.configs`.
 
-    `shadow` counts and refuses nothing. `share` is `local`, or `host`: one bucket for all
-    processes of a machine.
+    `shadow` counts and refuses nothing. `share` is `local`; or `host`, one bucket for all
+    processes of a machine; or nothing, as the engine has been told.
     """
 
     source: Source
@@ -52,4 +52,4 @@ class RateLimitRule:
     limit: Limit
     overrides: tuple[LimitOverride, ...] = ()
     shadow: bool = False
-    share: str = "local"
+    share: str = ""
