@@ -50,6 +50,7 @@ HOMES = {
     "httpx2": {"web/httpx", "demo"},
     "uvicorn": {"demo"},
     "starlette": {"web/starlette"},
+    "fastapi": {"web/fastapi"},
     "flask": {"web/flask"},
     "werkzeug": {"web/flask"},
     "django": {"web/django"},

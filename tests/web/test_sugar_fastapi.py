@@ -18,6 +18,7 @@ from trafficcore.limits import (
     header,
     path_parameter,
 )
+from trafficcore.web.fastapi import LimitedRoute
 from trafficcore.web.starlette import limit, limited
 
 
@@ -143,6 +144,58 @@ def test_a_routers_limit_is_in_the_openapi_document_of_its_routes(clock):
         documented = paths[path]["get"]["responses"]
         assert set(documented) == {"200", "429", "503"}
         assert "Retry-After" in documented["429"]["headers"]
+
+
+def test_a_limited_route_finds_its_limits_and_documents_them(clock):
+    first, second = limit("9/s", clock=clock), limit("9/s", status=503, clock=clock)
+
+    def user(paid: Annotated[Receipt, Depends(second)]) -> Receipt:
+        return paid
+
+    own = {429: {"description": "Not so fast"}}
+    router = APIRouter(route_class=LimitedRoute)
+    apart = APIRouter(route_class=LimitedRoute, dependencies=[Depends(first)])
+    app = FastAPI()
+    app.router.route_class = LimitedRoute
+
+    @router.get("/dependency", dependencies=[Depends(first)])
+    @apart.get("/router")
+    @app.get("/free")
+    def free() -> str:
+        return "free"
+
+    @app.get("/nested")
+    def nested(paid: Annotated[Receipt, Depends(user)]) -> int | None:
+        return paid.remaining()
+
+    @app.get("/decorated", responses={404: {"description": "Not here"}})
+    @limited(first)
+    @limited(second)
+    async def decorated() -> str:
+        return "decorated"
+
+    @app.get("/own", responses=own)
+    @limited(first)
+    def described() -> str:
+        return "own"
+
+    app.include_router(router, prefix="/v1")
+    app.include_router(apart, prefix="/v1")
+    client = TestClient(app)
+    paths = client.get("/openapi.json").json()["paths"]
+    documented = {path: set(one["get"]["responses"]) for path, one in paths.items()}
+    assert documented == {
+        "/free": {"200"},
+        "/v1/dependency": {"200", "429"},
+        "/v1/router": {"200", "429"},
+        "/nested": {"200", "503"},
+        "/decorated": {"200", "404", "429", "503"},
+        "/own": {"200", "429"},
+    }
+    assert paths["/own"]["get"]["responses"]["429"]["description"] == "Not so fast"
+    assert "Retry-After" in paths["/nested"]["get"]["responses"]["503"]["headers"]
+    for path in documented:
+        assert client.get(path).status_code == 200
 
 
 def test_a_parameter_of_the_route_is_a_key(clock):

@@ -22,13 +22,15 @@ from trafficcore.web.route_limits import RouteLimits, read, responses
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
-__all__ = ["Dependency", "limit", "limited", "receipt"]
+__all__ = ["Dependency", "limit", "limited", "limits_of", "receipt"]
 
 #: A view, as it was written.
 V = TypeVar("V", bound=Callable[..., Any])
 
 #: What FastAPI is told to pass to a view that asks for no request itself.
 _HIDDEN: Final = "_trafficcore_connection"
+#: The attribute of a view by which its limits are found again.
+_LIMITED: Final = "_trafficcore_limits"
 #: RFC 6455's "try again later".
 _TRY_AGAIN: Final = 1013
 #: The response that is made of an exception has its own.
@@ -105,6 +107,12 @@ def limited(
     return decorate
 
 
+def limits_of(view: Any) -> tuple[Dependency, ...]:
+    """Return what decorators have limited a view by, the outermost first."""
+    found: tuple[Dependency, ...] = getattr(view, _LIMITED, ())
+    return found
+
+
 def receipt(connection: "HTTPConnection") -> Receipt:
     """Return what a request has paid; one that met no limit has an empty one."""
     return receipt_of(connection.scope, time.monotonic)
@@ -138,6 +146,7 @@ def _limited(view: V, dependency: Dependency) -> V:
 
     chosen: Any = asynchronous if inspect.iscoroutinefunction(view) else plain
     chosen.__signature__ = signature
+    setattr(chosen, _LIMITED, (dependency, *limits_of(view)))
     return chosen  # type: ignore[no-any-return]
 
 
