@@ -1,5 +1,6 @@
 """Circuit breaking: what a service did of late decides whether it is called at all."""
 
+from trafficcore.core.breaker import presets
 from trafficcore.core.breaker.breaker import Breaker
 from trafficcore.core.breaker.counts import ERROR, GATEWAY_ERROR, GOOD, SLOW, Counts
 from trafficcore.core.breaker.events import Change, Exceeded
@@ -44,4 +45,5 @@ __all__ = [
     "State",
     "Time",
     "answer",
+    "presets",
 ]
