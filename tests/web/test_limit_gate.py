@@ -146,6 +146,7 @@ def test_the_memo_of_paths_is_bounded():
         (lambda: Limit("1/s", cost=2), "cost must be above 0 and at most 1, not 2"),
         (lambda: Limit("1/s", cost=float("nan")), "cost must be above 0"),
         (lambda: Limit("1/s", name="é"), "printable ASCII"),
+        (lambda: Limit("1/s", exempt="/health"), "exempt must be a function of the request"),
         (lambda: LimitGate(["1/s"]), "limits must be Limit"),
         (
             lambda: LimitGate([Limit("1/s", name="a"), Limit("2/s", name="a")]),
@@ -171,3 +172,63 @@ def test_limits_that_look_at_no_path_are_found_without_one():
     assert len(everywhere.decide(everywhere.everywhere, scope(), 0)) == 1
     for on in ("/*", "GET *", ["*"], lambda facts: True):
         assert LimitGate([Limit("1/min"), Limit("2/min", on=on)]).everywhere is None
+
+
+@pytest.mark.parametrize(("percent", "least", "most"), [(0, 0, 0), (100, 990, 990), (30, 220, 380)])
+def test_a_percentage_of_refusals_is_carried_out(percent, least, most):
+    gate = LimitGate([Limit(0, capacity=10, enforced=percent, name="a")])
+    refused = sum(isinstance(ask(gate), Rejection) for _ in range(1000))
+    assert least <= refused <= most
+    assert gate["a"].refused == refused
+    assert gate["a"].shadowed == 990 - refused
+
+
+@pytest.mark.parametrize(
+    ("percent", "least", "most"), [(0, 0, 0), (100, 1000, 1000), (30, 230, 370)]
+)
+def test_a_percentage_of_requests_is_looked_at(percent, least, most):
+    gate = LimitGate([Limit(0, capacity=1000, enabled=percent, name="a")])
+    met = sum(ask(gate) for _ in range(1000))
+    assert least <= met <= most
+    assert gate["a"].left("", 0)[0] == 1000 - met
+
+
+def test_known_keys_have_their_own_bucket_whatever_the_flood():
+    limit = Limit("1/min", by=header("x-api-key"), max_keys=10, known="vip".__eq__, name="a")
+    gate = LimitGate([limit])
+    for number in range(100):
+        ask(gate, x_api_key=f"made-up-{number}")
+    assert ask(gate, x_api_key="vip") == 1
+    assert isinstance(ask(gate, x_api_key="vip"), Rejection)
+
+
+def test_a_limit_is_shared_by_the_workers_of_a_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRAFFICCORE_SHARE_DIR", str(tmp_path / "shared"))
+    plain = [Limit("3/h", share="host", name="gate-plain")]
+    keyed = [Limit("3/h", share="host", name="gate-keyed", by=header("x-api-key"))]
+    for limits in (plain, keyed):
+        one, other = LimitGate(limits), LimitGate(limits)
+        answers = [ask(gate, 50.0, x_api_key="k") for gate in (one, other, one, other)]
+        assert [isinstance(answer, Rejection) for answer in answers] == [False] * 3 + [True]
+        assert one.limits[0].left("k", 50.0) == (0, 1200)
+
+
+def test_each_member_has_its_part():
+    gate = LimitGate([Limit("100/min", members=4, name="a")])
+    assert sum(not isinstance(ask(gate), Rejection) for _ in range(100)) == 25
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Limit("1/s", enforced=101), "enforced must be a percentage from 0 to 100"),
+        (lambda: Limit("1/s", enabled=-1), "enabled must be a percentage from 0 to 100"),
+        (lambda: Limit("1/s", share="host", known=bool), "known goes with buckets of this process"),
+        (lambda: LimitGate([Limit("1/s", share="host")]), "needs a name"),
+        (lambda: LimitGate([Limit("1/s", share="all")]), "share must be one of local, host"),
+        (lambda: LimitGate([Limit("1/s", members=0)]), "members must be a whole number from 1"),
+    ],
+)
+def test_what_cannot_be_shared_or_drawn_is_told(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()

@@ -10,6 +10,7 @@ Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
 import re
 from collections.abc import Callable, Iterable
 from math import ceil
+from random import random
 from typing import Any, Final
 
 import attrs
@@ -19,6 +20,7 @@ from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.rates import read_rate
+from trafficcore.live.sharing import check_shared, counted_here, shared_bucket, shared_keyed
 
 __all__ = ["Bound", "Limit", "Pattern", "bind", "patterns"]
 
@@ -37,7 +39,11 @@ class Limit:
     bucket of their own. `on` says which requests it is about: `"/v1/*"`, `"POST /orders"`,
     `"/users/{id}"`, several of them, or a function of `Facts`; `exempt` leaves some out. `cost` is
     a number or a function of `Facts`. A refusal is answered `status`, `body` and `headers`.
-    `shadow` counts and refuses nothing. Raises `ConfigError` for what cannot be.
+
+    `share="host"` is one limit for all workers of a machine, by its `name`; `members=4` gives each
+    of four workers its part. `shadow` counts and refuses nothing; `enforced` is the percentage of
+    refusals that are carried out, `enabled` that of requests the limit looks at (Envoy's two).
+    Raises `ConfigError` for what cannot be.
     """
 
     rate: float | str
@@ -48,10 +54,16 @@ class Limit:
     cost: float | Callable[[Any], float] = attrs.field(default=1, kw_only=True)
     name: str = attrs.field(default="", kw_only=True)
     max_keys: int = attrs.field(default=100_000, kw_only=True)
+    known: Callable[[str], bool] | None = attrs.field(default=None, kw_only=True)
+    share: str | None = attrs.field(default=None, kw_only=True)
+    members: int = attrs.field(default=1, kw_only=True)
+    member: int | None = attrs.field(default=None, kw_only=True)
     status: int = attrs.field(default=429, kw_only=True)
     body: str = attrs.field(default="local_rate_limited", kw_only=True)
     headers: tuple[tuple[str, str], ...] = attrs.field(default=(), kw_only=True)
     shadow: bool = attrs.field(default=False, kw_only=True)
+    enabled: float = attrs.field(default=100, kw_only=True)
+    enforced: float = attrs.field(default=100, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         _, capacity = read_rate(self.rate, self.capacity)
@@ -59,8 +71,16 @@ class Limit:
             raise ConfigError(f"a limit's name must be printable ASCII, not {self.name!r}")
         if not 400 <= self.status <= 599:
             raise ConfigError(f"a refusal's status must be from 400 to 599, not {self.status!r}")
+        if self.exempt is not None and not callable(self.exempt):
+            raise ConfigError(f"exempt must be a function of the request, not {self.exempt!r}")
         if not callable(self.cost) and not 0 < self.cost <= capacity and capacity:
             raise ConfigError(f"cost must be above 0 and at most {capacity}, not {self.cost!r}")
+        for what in ("enabled", "enforced"):
+            percent = getattr(self, what)
+            if not 0 <= percent <= 100:
+                raise ConfigError(f"{what} must be a percentage from 0 to 100, not {percent!r}")
+        if self.share == "host" and self.known is not None:
+            raise ConfigError('known goes with buckets of this process, not with share="host"')
         patterns(self.on)
 
 
@@ -166,7 +186,13 @@ class Bound:
         self.shadow = limit.shadow
         self.refused = 0
         self.shadowed = 0
-        self.rate, self.capacity = read_rate(limit.rate, limit.capacity)
+        self.rate, self.capacity = counted_here(
+            *read_rate(limit.rate, limit.capacity),
+            limit.name,
+            limit.share,
+            limit.members,
+            limit.member,
+        )
         self.machine: Any = self._make()
         self.keyed = isinstance(self.machine, KeyedGcra)
         self.try_acquire = self.machine.try_acquire
@@ -177,11 +203,24 @@ class Bound:
         self.window = ceil(self.capacity / self.rate) if self.rate else None
 
     def _make(self) -> Any:
-        lock = new_lock()
-        if self.limit.by is None:
-            return _One(bucket(self.capacity, self.rate, lock=lock, build=guarded))
+        limit, numbers, lock = self.limit, (self.capacity, self.rate), new_lock()
+        if limit.share == "host":
+            check_shared(limit.name, self.rate)
+            if limit.by is None:
+                return _One(shared_bucket(limit.name, *numbers))
+            return shared_keyed(limit.name, *numbers, limit.max_keys)
+        if limit.by is None:
+            return _One(bucket(*numbers, lock=lock, build=guarded))
         keyed = guarded(KeyedGcra)
-        return keyed(self.capacity, self.rate, max_keys=self.limit.max_keys, lock=lock)
+        return keyed(*numbers, max_keys=limit.max_keys, known=limit.known, lock=lock)
+
+    def lets_by(self) -> bool:
+        """Say whether a request without a token passes all the same, and count it if so."""
+        limit = self.limit
+        if self.shadow or (limit.enforced < 100 and 100 * random() >= limit.enforced):
+            self.shadowed += 1
+            return True
+        return False
 
     def left(self, key: str, now: float) -> tuple[int, int | None]:
         """Return how many whole tokens a key has, and in how many whole seconds it has one more.

@@ -7,6 +7,7 @@ Cost    A look at the memo of paths, a key read from the request, a bucket. Noth
 import json
 from collections.abc import Callable, Iterable, Mapping
 from math import inf
+from random import random
 from typing import Any, Final
 
 from trafficcore.engine import Facts, Rejection
@@ -47,8 +48,10 @@ class _Stage:
         self.on: Callable[[Facts], object] | None = limit.on if callable(limit.on) else None
         self.exempt = limit.exempt
         self.cost = limit.cost
-        #: Whether it takes `Facts`, or more than one token.
-        self.asks = self.on is not None or self.exempt is not None or self.cost != 1
+        #: Whether it takes `Facts`, or more than one token, or a draw.
+        self.asks = (
+            self.on is not None or self.exempt is not None or self.cost != 1 or limit.enabled < 100
+        )
 
 
 #: The limits of a path; a lone one that asks nothing stands for itself.
@@ -116,10 +119,7 @@ class LimitGate:
             bound = stages.bound
             if bound.try_acquire(key, now):
                 return ((bound, key, 1),)
-            if not bound.shadow:
-                return self._refuse([], (bound, key, 1), now)
-            bound.shadowed += 1
-            return ()
+            return () if bound.lets_by() else self._refuse([], (bound, key, 1), now)
         return self._decide(stages, request, now)
 
     def _decide(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Refusal:
@@ -139,9 +139,8 @@ class LimitGate:
             if cost != 1:
                 cost = cost(facts) if callable(cost) else cost
             if not bound.try_acquire(key, now, cost):
-                if not bound.shadow:
+                if not bound.lets_by():
                     return self._refuse(met, (bound, key, cost), now)
-                bound.shadowed += 1
             else:
                 met.append((bound, key, cost))
         return tuple(met)
@@ -195,6 +194,9 @@ class LimitGate:
 
 
 def _about(stage: _Stage, facts: Facts) -> bool:
+    enabled = stage.bound.limit.enabled
+    if enabled < 100 and 100 * random() >= enabled:
+        return False
     if stage.on is not None and not stage.on(facts):
         return False
     return stage.exempt is None or not stage.exempt(facts)
