@@ -59,6 +59,8 @@ def test_cookies_and_queries():
     assert both(cookie("sid"), [("cookie", "a=b; sid=42")]) == "42"
     assert both(cookie("sid"), [("cookie", "other=1; xsid=2")]) is None
     assert both(cookie("sid")) is None
+    lines = scope([("cookie", "a=b"), ("cookie", "sid=42")])
+    assert reader(cookie("sid"))(lines) == "42"
     text = "a=1&key=x%20y&key=z"
     assert (
         both(query("key"), asgi={"query_string": text.encode()}, wsgi={"QUERY_STRING": text})
@@ -83,6 +85,37 @@ def test_the_first_key_that_is_there_and_never_anothers_bucket():
 
 def test_a_function_gets_facts():
     assert both(lambda facts: f"{facts.method} {facts.headers.get('x')}", [("x", "1")]) == "GET 1"
+
+
+@pytest.mark.parametrize("length", [128, 129, 60_000])
+def test_a_long_key_is_short_where_it_is_kept_and_still_a_key_of_its_own(length):
+    keys = []
+    for end in "ab":
+        text = "k" * (length - 1) + end
+        asgi = {"query_string": f"k={text}".encode(), "path_params": {"k": text}}
+        wsgi = {"QUERY_STRING": f"k={text}", "wsgiorg.routing_args": ((), {"k": text})}
+        found = {
+            both(header("x-key"), [("x-key", text)]),
+            both(cookie("k"), [("cookie", f"k={text}")]),
+            both(query("k"), asgi=asgi, wsgi=wsgi),
+            both(path_parameter("k"), asgi=asgi, wsgi=wsgi),
+            both(lambda facts: facts.headers["x-key"], [("x-key", text)]),
+        }
+        assert len(found) == 1
+        keys.append(found.pop())
+    assert keys[0] != keys[1]
+    assert all(len(key) <= 128 for key in keys)
+    assert (len(keys[0]) == 128) is (length == 128)
+
+
+def test_a_function_may_keep_users_by_number():
+    assert both(lambda facts: 7) == "7"
+    assert both(lambda facts: None) is None
+
+
+def test_first_of_none_is_told():
+    with pytest.raises(ConfigError, match="first_of\\(\\) needs a key"):
+        first_of()
 
 
 def test_what_is_no_key_is_told():

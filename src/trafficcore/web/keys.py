@@ -2,11 +2,14 @@
 
 A key is read from an ASGI scope or a WSGI environ directly, so that a limit by one header costs
 one look at it. None means that the limit is not about the request; a plain function gets `Facts`.
+Callers choose how long their keys are: a long one is kept as its digest, or keys would be bounded
+in number and not in memory.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from hashlib import blake2b
 from http.cookies import CookieError, SimpleCookie
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 import attrs
@@ -30,6 +33,15 @@ __all__ = [
 ]
 
 Read = Callable[[Mapping[str, Any]], str | None]
+
+#: Keys up to this many characters are kept as they are.
+_LONGEST: Final = 128
+
+
+def _kept(key: str) -> str:
+    if len(key) <= _LONGEST:
+        return key
+    return "blake2b:" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 class Key(Protocol):
@@ -57,7 +69,12 @@ def reader(by: By, *, wsgi: bool = False) -> Read:
         raise ConfigError(f"by must be a key such as header('x-api-key') or a function, not {by!r}")
     function: Callable[[Facts], str | None] = by
     facts_of: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else asgi_facts
-    return lambda request: function(facts_of(request, None))
+
+    def read_by(request: Mapping[str, Any]) -> str | None:
+        value = function(facts_of(request, None))
+        return None if value is None else _kept(str(value))  # people keep users by number
+
+    return read_by
 
 
 @attrs.frozen
@@ -72,14 +89,20 @@ class _Header:
         def read(scope: Mapping[str, Any]) -> str | None:
             for key, value in scope["headers"]:
                 if key == name:
-                    return value.decode("latin-1")  # type: ignore[no-any-return]
+                    text: str = value.decode("latin-1")
+                    return text if len(text) <= _LONGEST else _kept(text)
             return None
 
         return read
 
     def wsgi(self) -> Read:
         name = "HTTP_" + self.name.upper().replace("-", "_")
-        return lambda environ: environ.get(name)
+
+        def read(environ: Mapping[str, Any]) -> str | None:
+            text: str | None = environ.get(name)
+            return text if text is None or len(text) <= _LONGEST else _kept(text)
+
+        return read
 
 
 def header(name: str) -> Key:
@@ -152,11 +175,11 @@ class _Cookie:
             found = SimpleCookie(text).get(self.name)
         except CookieError:
             return None
-        return found.value if found is not None else None
+        return _kept(found.value) if found is not None else None
 
     def asgi(self) -> Read:
-        read = _Header("cookie").asgi()
-        return lambda scope: self._of(read(scope))
+        # HTTP/2 lets a client send its cookies in several headers
+        return lambda scope: self._of("; ".join(_lines(scope, b"cookie")))
 
     def wsgi(self) -> Read:
         return lambda environ: self._of(environ.get("HTTP_COOKIE"))
@@ -177,7 +200,7 @@ class _Query:
         if self.name not in text and "%" not in text:
             return None
         values = parse_qs(text, keep_blank_values=True, max_num_fields=None).get(self.name)
-        return values[0] if values else None
+        return _kept(values[0]) if values else None
 
     def asgi(self) -> Read:
         return lambda scope: self._of(scope.get("query_string", b"").decode("latin-1"))
@@ -200,7 +223,7 @@ class _PathParameter:
     def asgi(self) -> Read:
         def read(scope: Mapping[str, Any]) -> str | None:
             value = scope.get("path_params", {}).get(self.name)
-            return None if value is None else str(value)
+            return None if value is None else _kept(str(value))
 
         return read
 
@@ -208,7 +231,7 @@ class _PathParameter:
         def read(environ: Mapping[str, Any]) -> str | None:
             routing = environ.get("wsgiorg.routing_args")
             value = routing[1].get(self.name) if routing else None
-            return None if value is None else str(value)
+            return None if value is None else _kept(str(value))
 
         return read
 
@@ -254,4 +277,6 @@ def first_of(*keys: By) -> Key:
 
     A value of one kind never meets the bucket of another.
     """
+    if not keys:
+        raise ConfigError("first_of() needs a key, such as header('x-api-key')")
     return FirstOf(keys)

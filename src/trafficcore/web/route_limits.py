@@ -12,7 +12,7 @@ from typing import Any
 
 import attrs
 
-from trafficcore.engine import Facts, Rejection
+from trafficcore.engine import Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Bound, Limit
 from trafficcore.web.keys import FirstOf, first_of
@@ -112,14 +112,7 @@ def _viewed(limit: Any, view: View) -> Limit:
     def key(by: Any) -> Any:
         if isinstance(by, FirstOf):
             return first_of(*map(key, by.keys))
-        if hasattr(by, "asgi") or not callable(by):
-            return by
-
-        def text(facts: Facts) -> str | None:  # people keep users by number
-            value = by(view(facts))
-            return None if value is None else str(value)
-
-        return text
+        return by if hasattr(by, "asgi") else seen(by)
 
     return attrs.evolve(
         limit,
