@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types bench bench-smoke docs format clean
+.PHONY: demo test lint types bench bench-smoke bench-peers docs format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/trafficcore demo $(ARGS)
@@ -26,6 +26,9 @@ bench: $(STAMP)
 bench-smoke: $(STAMP)
 	$(BIN)/python -m benchmarks --smoke
 
+bench-peers: $(VENV)/.peers
+	$(BIN)/python -m benchmarks.peers $(ARGS)
+
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html
 
@@ -45,6 +48,10 @@ $(BIN)/python:
 
 $(VENV)/.demo: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[demo]'
+	@touch $@
+
+$(VENV)/.peers: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,peers]'
 	@touch $@
 
 $(STAMP): $(BIN)/python pyproject.toml

@@ -45,6 +45,7 @@ def django(decorate: Callable[[Any], Any] = lambda view: view) -> Any:
     if not settings.configured:
         settings.configure(
             ALLOWED_HOSTS=["*"],
+            ROOT_URLCONF="peers",
             SECRET_KEY="peers",  # noqa: S106  # signs nothing
             CACHES={"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}},
         )

@@ -23,7 +23,7 @@ def limiter(limit: int, seconds: int) -> Callable[[], bool]:
 
 def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:
     policies = nopanic.keyed(
-        lambda _: nopanic.rate_limit(limit, seconds, max_wait=0), key=str, max_keys=2 * keys
+        lambda _: nopanic.rate_limit(limit, seconds, max_wait=0), key=str, maxsize=2 * keys
     )
 
     def ask(key: str) -> bool:

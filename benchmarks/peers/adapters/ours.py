@@ -14,7 +14,7 @@ LAW = "token bucket"
 
 
 def limiter(limit: int, seconds: int) -> Callable[[], bool]:
-    return RateLimiter(limit / seconds, limit).try_acquire
+    return RateLimiter(limit / seconds, limit, share="local").try_acquire
 
 
 def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:

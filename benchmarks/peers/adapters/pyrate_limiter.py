@@ -51,9 +51,12 @@ def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:
 
 
 def shared(folder: Path, limit: int, seconds: int) -> Callable[[], bool]:
-    """Between processes: SQLite under a file lock; a log of the window, as it has no other."""
+    """Between processes: SQLite under a file lock; a log of the window, as it has no other.
+
+    It waits for the lock a little: asked not to, it takes a busy lock for a refusal.
+    """
     bucket = SQLiteBucket.init_from_file(
         [Rate(limit, seconds * 1000)], db_path=str(folder / "pyrate.sqlite"), use_file_lock=True
     )
     acquire = Limiter(bucket).try_acquire
-    return lambda: bool(acquire("all", blocking=False))
+    return lambda: bool(acquire("all", timeout=0.05))

@@ -37,7 +37,11 @@ def wsgi(limit: int) -> tuple[Any, Any]:
     from flask import request
 
     limited = apps.flask()
-    limiter = FlaskRateLimiter(limited, limit=limit, window_seconds=3600)
-    key = limiter.limit(key_func=lambda: request.headers["x-api-key"])
-    limited.view_functions["a"] = key(limited.view_functions["a"])
+    decorate = FlaskRateLimiter(
+        limited,
+        limit=limit,
+        window_seconds=3600,
+        key_func=lambda: request.headers["x-api-key"],
+    ).limit()
+    limited.view_functions["a"] = decorate(limited.view_functions["a"])
     return apps.flask(), limited

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final, Literal
 
-from trafficcore.engine import Engine, Rejection
+from trafficcore.engine import Engine
 from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
 from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
@@ -72,7 +72,7 @@ class AsgiLimits(AsgiTraffic):
         now = self._clock()
         met = gate.decide(stages, scope, now)
         receipt: Receipt | None = scope.get(LIMITS)
-        if isinstance(met, Rejection):
+        if not isinstance(met, tuple):
             if receipt is not None:
                 receipt.give_back(now)
             await refuse(met, scope, send)

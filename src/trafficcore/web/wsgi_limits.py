@@ -9,7 +9,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from trafficcore.engine import Engine, Rejection
+from trafficcore.engine import Engine
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_path
 from trafficcore.web.limit_headers import NAMES, Rows
@@ -63,7 +63,7 @@ class WsgiLimits(WsgiTraffic):
         now = self._clock()
         met = gate.decide(stages, environ, now)
         receipt: Receipt | None = environ.get(LIMITS)
-        if isinstance(met, Rejection):
+        if not isinstance(met, tuple):
             if receipt is not None:
                 receipt.give_back(now)
             return refuse(met, environ, start_response)
