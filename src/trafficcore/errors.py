@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from trafficcore.manifest.problems import Problem
 
-__all__ = ["ConfigError", "ManifestError", "Rejected", "StoreError", "TrafficError"]
+__all__ = [
+    "ConfigError",
+    "ImpossibleCost",
+    "ManifestError",
+    "Rejected",
+    "StoreError",
+    "TrafficError",
+]
 
 
 class TrafficError(Exception):
@@ -15,6 +22,10 @@ class TrafficError(Exception):
 
 class ConfigError(TrafficError, ValueError):
     """A setting that cannot work, told at construction with its value."""
+
+
+class ImpossibleCost(ConfigError):  # noqa: N818  # what it is, as `Rejected`
+    """More was asked for at once than a limit ever has: waiting would not help."""
 
 
 class ManifestError(ConfigError):

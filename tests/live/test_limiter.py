@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.exactness import assert_atomic
 from trafficcore.core.limit import Gcra, TokenBucket
 from trafficcore.engine.guard import locked
-from trafficcore.errors import ConfigError, Rejected
+from trafficcore.errors import ConfigError, ImpossibleCost, Rejected
 from trafficcore.live.limiter import RateLimiter, _DenseRateLimiter
 from trafficcore.outcome import Reason
 
@@ -62,6 +62,9 @@ def test_the_law_is_the_machines(rate, capacity, machine, steps):
         elif verb == "refund":
             handle.refund(cost)
             core.refund(cost, now[0])
+        elif cost > capacity:
+            with pytest.raises(ImpossibleCost):
+                handle.earliest(cost)
         else:
             assert handle.earliest(cost) == core.earliest(now[0], cost)
         assert handle.tokens() == core.tokens_at(now[0])
@@ -94,7 +97,8 @@ def test_a_billion_tokens_a_second_are_counted_exactly(clock):
 def test_a_quota_of_0_refuses_everything(limiter):
     assert not limiter.try_acquire()
     assert not limiter.try_acquire(0.1)
-    assert limiter.earliest() == math.inf
+    with pytest.raises(ImpossibleCost):
+        limiter.earliest()
     with pytest.raises(Rejected) as refusal, limiter:
         pass
     assert refusal.value.retry_after is None
@@ -103,7 +107,7 @@ def test_a_quota_of_0_refuses_everything(limiter):
 @pytest.mark.parametrize("limiter", [RateLimiter(5), RateLimiter(1e9)], ids=["gcra", "dense"])
 @pytest.mark.parametrize("cost", [0, -1, math.nan, math.inf, -math.inf])
 def test_a_cost_that_is_no_amount_is_an_error(limiter, cost):
-    for ask in (limiter.try_acquire, limiter.acquire, limiter.earliest):
+    for ask in (limiter.try_acquire, limiter.acquire, limiter.earliest, limiter.reserve):
         with pytest.raises(ConfigError, match="cost must be a finite number above 0"):
             ask(cost)
     with pytest.raises(ConfigError, match="cost must be"):
@@ -113,10 +117,10 @@ def test_a_cost_that_is_no_amount_is_an_error(limiter, cost):
 def test_a_cost_above_the_capacity_is_never_granted(clock):
     limiter = RateLimiter(5, clock=clock)
     assert not limiter.try_acquire(6)
-    assert limiter.earliest(6) == math.inf
-    with pytest.raises(ConfigError, match="a cost of 6 is above the capacity, 5"):
-        limiter.acquire(6)
-    with pytest.raises(ConfigError, match="above the capacity"):
+    for ask in (limiter.acquire, limiter.earliest, limiter.reserve):
+        with pytest.raises(ImpossibleCost, match="a cost of 6 is above the capacity, 5"):
+            ask(6)
+    with pytest.raises(ImpossibleCost, match="above the capacity"):
         asyncio.run(limiter.acquire_async(6))
     assert limiter.tokens() == 5
 

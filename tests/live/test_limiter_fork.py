@@ -43,7 +43,7 @@ for _ in range(20):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
 assert limiter.snapshot()["waiting"] == 1
 now[0] += 1
-limiter._line.nudge()
+limiter._desk.line.nudge()
 assert stop.wait(10)
 print("fine")
 """

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.exactness import assert_atomic
 from trafficcore.core.limit import KeyedGcra
 from trafficcore.engine.guard import locked
-from trafficcore.errors import ConfigError, Rejected
+from trafficcore.errors import ConfigError, ImpossibleCost, Rejected
 from trafficcore.live.limiter import KeyedRateLimiter
 from trafficcore.outcome import Reason
 from trafficcore.testing import VirtualTime
@@ -56,6 +56,9 @@ def test_the_law_is_the_machines(steps):
         elif verb == "refund":
             handle.refund(key, cost)
             core.refund(key, cost, now[0])
+        elif cost > 5:
+            with pytest.raises(ImpossibleCost):
+                handle.earliest(key, cost)
         else:
             assert handle.earliest(key, cost) == core.earliest(key, now[0], cost)
         assert handle.tokens(key) == core.tokens_at(key, now[0])
@@ -71,6 +74,7 @@ def test_memory_is_bounded_and_the_overflow_is_reported(clock):
         "name": "ip",
         "waiting": 0,
         "keys": 10,
+        "known": 0,
         "max_keys": 10,
         "overflowed": 90,
         "capacity": 5,
@@ -131,9 +135,11 @@ def test_a_cost_that_is_no_amount_is_an_error(cost, clock):
 def test_what_never_comes(clock):
     limiter = KeyedRateLimiter(5, clock=clock)
     assert not limiter.try_acquire("a", 6)
-    assert limiter.earliest("a", 6) == math.inf
-    with pytest.raises(ConfigError, match="a cost of 6 is above the capacity, 5"):
-        limiter.acquire("a", 6)
+    for ask in (limiter.acquire, limiter.earliest, limiter.reserve):
+        with pytest.raises(ImpossibleCost, match="a cost of 6 is above the capacity, 5"):
+            ask("a", 6)
+    with pytest.raises(ImpossibleCost, match="a cost of 6"):
+        asyncio.run(limiter.acquire_async("a", 6))
     nothing = KeyedRateLimiter(0, clock=clock)
     assert not nothing.try_acquire("a")
     with pytest.raises(Rejected) as refusal, nothing.limited("a"):
@@ -256,8 +262,8 @@ def test_a_cancelled_waiter_has_taken_nothing():
 def test_after_a_fork_nobody_waits(clock):
     limiter = KeyedRateLimiter(1, clock=clock)
     limiter.try_acquire("a")
-    limiter._line("a", 1)
-    clock.advance(1)
-    assert not limiter.try_acquire("a")
-    limiter.after_fork()
-    assert limiter.try_acquire("a")
+    with limiter._desks.waiting("a"):
+        clock.advance(1)
+        assert not limiter.try_acquire("a")
+        limiter.after_fork()
+        assert limiter.try_acquire("a")

@@ -71,7 +71,7 @@ def test_eight_threads_wait_in_line_and_never_exceed_the_limit(kind, clock):
         for last in range(first, min(first + 30, 200)):
             assert last - first + 1 <= 4 + 10 * (grants[last] - start) + 0.001
     assert limiter.snapshot()["waiting"] == 0
-    assert limiter._line.ahead == 0
+    assert limiter._desk.line.ahead == 0
 
 
 def test_tasks_are_served_in_the_order_in_which_they_came_and_on_time():
@@ -157,7 +157,7 @@ def test_one_that_is_cancelled_has_taken_nothing(given_up):
         left = [n for n in range(3) if n != given_up]
         assert done == [(left[0], 1), (left[1], 2)]
         assert not limiter._waiting
-        assert limiter._line.ahead == 0
+        assert limiter._desk.line.ahead == 0
 
     VirtualTime(1000).run(main())
 
@@ -169,11 +169,11 @@ def test_what_is_ahead_is_nothing_when_nobody_waits():
         costs = (0.1, 0.2, 0.3)
         waiting = [asyncio.create_task(limiter.acquire_async(cost)) for cost in costs]
         await asyncio.sleep(0)
-        assert limiter._line.ahead == pytest.approx(0.6)
+        assert limiter._desk.line.ahead == pytest.approx(0.6)
         for task in waiting:
             task.cancel()
         await asyncio.wait(waiting)
-        assert limiter._line.ahead == 0
+        assert limiter._desk.line.ahead == 0
 
     VirtualTime(1000).run(main())
 
@@ -287,7 +287,7 @@ def test_threads_and_tasks_stand_in_one_line(clock):
         for served in (1, 2):
             clock.advance(1)
             while len(order) < served:
-                limiter._line.nudge()
+                limiter._desk.line.nudge()
                 time.sleep(0)
 
     crew = [threading.Thread(target=work) for work in (thread, let_time_pass)]

@@ -1,8 +1,8 @@
 """KeyedRateLimiter: a rate limit for each key, with a clock and in bounded memory.
 
 Law     That of `core.limit.KeyedGcra`, written out in `try_acquire` for a key that is known; the
-        tests hold it to the machine. Nobody goes past those who wait for the same key.
-State   The machine's, and a line for each key that somebody waits for.
+        tests hold it to the machine. Nobody goes past those who wait or have reserved.
+State   The machine's, and a `Desk` for each key that somebody waits for or has reserved of.
 Cost    A known key: one clock reading, no lock. A new one: O(1) under a lock.
 """
 
@@ -15,13 +15,17 @@ from math import inf
 from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from trafficcore.core.limit import KeyedGcra
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.amounts import check_cost, refused_cost
 from trafficcore.engine.guard import after_fork, guarded, new_lock
-from trafficcore.errors import ConfigError, Rejected
+from trafficcore.errors import ImpossibleCost, Rejected
 from trafficcore.live.calls import Entry, before
-from trafficcore.live.rates import read_rate
+from trafficcore.live.desks import Desks
+from trafficcore.live.followers import Followers
+from trafficcore.live.key_limiter import KeyLimiter
+from trafficcore.live.rates import read_rate, read_update
+from trafficcore.live.reservation import Reservation
 from trafficcore.live.sharing import counted_here, shared_class
-from trafficcore.live.waiting import Line, Sleep, wait_in_loop, wait_in_thread
+from trafficcore.live.waiting import Sleep, wait_in_loop, wait_in_thread
 from trafficcore.outcome import Reason
 
 __all__ = ["KeyedRateLimiter"]
@@ -36,14 +40,17 @@ class KeyedRateLimiter:
 
     `rate`, `capacity`, costs and verbs are those of `RateLimiter`, with the key (a string) first.
     A key's rate is at most 1e6 tokens/s. At most `max_keys` keys are held: only full buckets are
-    forgotten, which changes no verdict, and while none is full new keys share one bucket
-    (`snapshot()["overflowed"]` counts what it answered). With `share="host"` and a name the buckets
-    are one for all workers of this machine; `members` is that of `RateLimiter`.
+    forgotten, which changes no verdict, and while none is full new keys share one bucket (said
+    once in the log; `snapshot()["overflowed"]` counts what it answered). Keys for which
+    `known(key)` holds always have a bucket of their own, and do not count among the `max_keys`;
+    it is asked of keys that have no bucket yet, and must be quick. With `share="host"` and a name
+    the buckets are one for all workers of this machine; `members` is that of `RateLimiter`.
 
         limiter = KeyedRateLimiter("100/min", max_keys=50_000)
         limiter.try_acquire(user)
         with limiter.limited(user): ...
         @limiter.by(lambda request: request.user)
+        limiter.of(user)                          # a limiter of that key alone
     """
 
     ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
@@ -51,13 +58,16 @@ class KeyedRateLimiter:
         "__weakref__",
         "_burst",
         "_clock",
+        "_desks",
         "_full_at",
         "_inc",
         "_lines",
         "_lock",
         "_machine",
         "_sleep",
+        "_told",
         "capacity",
+        "followers",
         "name",
         "rate",
     )
@@ -78,6 +88,7 @@ class KeyedRateLimiter:
         capacity: float | None = None,
         *,
         max_keys: int = 100_000,
+        known: Callable[[str], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
         sleep: Sleep | None = None,
@@ -91,12 +102,18 @@ class KeyedRateLimiter:
         self._clock = clock
         self._sleep = sleep
         self._lock = new_lock()
-        self._machine = self._new_machine(max_keys)
-        self._lines: dict[str, Line] = {}
+        self._machine = self._new_machine(max_keys, known)
+        #: Lines that are to be nudged when tokens come back, as `Together` has one.
+        self.followers = Followers()
+        self._desks = Desks(self._machine, clock, self._lock, self.followers.ring)
+        self._lines = self._desks.lines
+        self._told = False
         after_fork(self)
 
-    def _new_machine(self, max_keys: int) -> Any:
-        machine = KeyedGcra(self.capacity, self.rate, max_keys=max_keys, lock=self._lock)
+    def _new_machine(self, max_keys: int, known: Callable[[str], bool] | None) -> Any:
+        machine = KeyedGcra(
+            self.capacity, self.rate, max_keys=max_keys, known=known, lock=self._lock
+        )
         self._inc, self._burst = machine.inc, machine.burst
         self._full_at = machine.full_at
         return machine
@@ -129,50 +146,80 @@ class KeyedRateLimiter:
         """Take `cost` of `key`'s tokens, waiting in this thread, first come first served.
 
         Raises `Rejected` after `timeout` seconds, or as soon as it is clear that they will not
-        do. A cost above the capacity is a `ConfigError`.
+        do; nothing is granted after them. A cost above the capacity is an `ImpossibleCost`.
         """
         if not self.try_acquire(key, cost):
-            line = self._line(key, cost)
-            patience = inf if timeout is None else timeout
-            try:
-                granted = wait_in_thread(line, cost, patience, self._clock, self._sleep)
-            finally:
-                self._tidy(key, line)
+            check_cost(cost, self.capacity)
+            with self._desks.waiting(key) as place:
+                granted = wait_in_thread(*place, cost, timeout, self._clock, self._sleep)
             if not granted:
+                check_cost(cost, self.capacity)  # it may be another by now
                 raise self._rejected(key, cost)
 
     async def acquire_async(self, key: str, cost: float = 1, timeout: float | None = None) -> None:  # noqa: ASYNC109  # the same verb as `acquire`
         """Do what `acquire` does in a task; a cancelled one has taken nothing."""
         if not self.try_acquire(key, cost):
-            line = self._line(key, cost)
-            patience = inf if timeout is None else timeout
-            try:
-                granted = await wait_in_loop(line, cost, patience, self._clock)
-            finally:
-                self._tidy(key, line)
+            check_cost(cost, self.capacity)
+            with self._desks.waiting(key) as place:
+                granted = await wait_in_loop(*place, cost, timeout, self._clock)
             if not granted:
+                check_cost(cost, self.capacity)
                 raise self._rejected(key, cost)
+
+    def reserve(self, key: str, cost: float = 1, *, timeout: float | None = None) -> Reservation:
+        """Take `cost` of `key`'s tokens now, for use from the reservation's `at` on.
+
+        As `RateLimiter.reserve`. What was reserved of the bucket that new keys share while there
+        is no room does not come back.
+        """
+        made = self._desks.reserve(key, cost, timeout)
+        if made is None:
+            raise self._rejected(key, cost)
+        return made
 
     def earliest(self, key: str, cost: float = 1) -> float:
         """Return the time, on the limiter's clock, from which `cost` can be granted to `key`.
 
-        With others waiting it is the time by which they can have been served; `inf`: never.
+        With others waiting it is the time by which they can have been served. A cost above the
+        capacity is an `ImpossibleCost`.
         """
+        check_cost(cost, self.capacity)
         with self._lock:
+            desk = self._desks.find(key)
+            if desk is not None:
+                return desk.earliest(cost)
             due: float = self._machine.earliest(key, self._clock(), cost)
-            line = self._lines.get(key)
-            return due if line is None else due + line.ahead / self.rate
+            return due
 
     def refund(self, key: str, cost: float = 1) -> None:
         """Give `cost` tokens back to `key`, never above the capacity."""
+        self._desks.get(key).refund(cost)
+
+    def correct(self, key: str, estimated: float, actual: float) -> None:
+        """Settle a call of `key`'s: more than was estimated is a debt, less comes back."""
+        self._desks.get(key).correct(estimated, actual)
+
+    def update(self, rate: float | str | None = None, capacity: float | None = None) -> None:
+        """Go on with another rate or capacity for every key; what is not given stays.
+
+        As `RateLimiter.update`; takes a moment for each key that is held, in which requests wait.
+        """
         with self._lock:
-            self._machine.refund(key, cost, self._clock())
-            line = self._lines.get(key)
-        if line is not None:
-            line.nudge()
+            new_rate, new_capacity = read_update(rate, capacity, self.rate, self.capacity)
+            # With no key to be found every request comes to the lock, and waits.
+            self._full_at = {}
+            machine = self._machine
+            try:
+                machine.update(self._clock(), new_capacity, new_rate)
+                self._desks.follow()
+            finally:
+                self.rate, self.capacity = machine.rate, machine.capacity
+                self._inc, self._burst = machine.inc, machine.burst
+                self._full_at = machine.full_at
+        self._desks.nudge()
 
     def tokens(self, key: str) -> float:
-        """Return how many tokens `key` has now."""
+        """Return how many tokens `key` has now; 0 where some are owed."""
         with self._lock:
             level: float = self._machine.tokens_at(key, self._clock())
             return level
@@ -180,17 +227,20 @@ class KeyedRateLimiter:
     def snapshot(self) -> dict[str, Any]:
         """Return counts and settings, as plain data."""
         with self._lock:
-            waiting = sum(line.waiting for line in self._lines.values())
             state = self._machine.snapshot(self._clock())
-        return {"name": self.name, "waiting": waiting, **state}
+            return {"name": self.name, "waiting": self._desks.count, **state}
 
     def after_fork(self) -> None:
         """Forget who waits: they do so in the parent."""
-        self._lines.clear()
+        self._desks.clear()
 
     def limited(self, key: str, cost: float = 1) -> Entry:
-        """Return what `with` and `async with` enter with tokens of `key`'s, or raise `Rejected`."""
+        """Return a block: `with` and `async with` enter with tokens of `key`'s, or raise."""
         return Entry(partial(self._check, key, cost))
+
+    def of(self, key: str) -> KeyLimiter:
+        """Return a limiter of `key` alone, with the verbs of `RateLimiter`."""
+        return KeyLimiter(self, key, self._clock)
 
     def by(self, key: Callable[P, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function: each call takes a token of `key(*its arguments)`, or raises."""
@@ -203,33 +253,30 @@ class KeyedRateLimiter:
     def _meet(self, key: str, now: float, cost: float) -> bool:
         """Answer for a key that has no bucket of its own. *Guarded*."""
         with self._lock:
-            return key not in self._lines and self._machine.try_acquire(key, now, cost)
+            granted = key not in self._lines and self._machine.try_acquire(key, now, cost)
+        self._tell()
+        return granted
+
+    def _tell(self) -> None:
+        """Say in the log, once, that there is no room for new keys."""
+        if self._machine.overflowed and not self._told:
+            self._told = True
+            import logging
+
+            logging.getLogger("trafficcore").warning(
+                "%s: all %d keys are in use; new ones share one bucket",
+                self.name or "a keyed limiter",
+                self._machine.snapshot(self._clock())["max_keys"],
+            )
 
     def _check(self, key: str, cost: float) -> None:
         if not self.try_acquire(key, cost):
             raise self._rejected(key, cost)
 
     def _rejected(self, key: str, cost: float) -> Rejected:
-        due = self.earliest(key, cost)
+        try:
+            due = self.earliest(key, cost)
+        except ImpossibleCost:
+            due = inf
         after = max(0, due - self._clock()) if due < inf else None
         return Rejected(Reason.RATE_LIMITED, source=self.name, retry_after=after)
-
-    def _line(self, key: str, cost: float) -> Line:
-        """Return the line of those who wait for `key`; refuse to wait for what never comes."""
-        if cost > self.capacity:
-            raise ConfigError(f"a cost of {cost!r} is above the capacity, {self.capacity!r}")
-        with self._lock:
-            line = self._lines.get(key)
-            if line is None:
-                take = partial(self._machine.try_acquire, key)
-                earliest = partial(self._machine.earliest, key)
-                line = self._lines[key] = Line(self._clock, take, earliest, self._lock)
-            line.users += 1
-            return line
-
-    def _tidy(self, key: str, line: Line) -> None:
-        """Drop the line when its last waiter has gone."""
-        with self._lock:
-            line.users -= 1
-            if not line.users and self._lines.get(key) is line:
-                del self._lines[key]

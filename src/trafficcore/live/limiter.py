@@ -1,8 +1,9 @@
 """RateLimiter: a token bucket with a clock, in one line and for any kind of caller.
 
 Law     That of `core.limit.Gcra` (of `TokenBucket` above 1e6 tokens/s and for a rate of 0), written
-        out in `try_acquire`; the tests hold it to the machine. Nobody goes past those who wait.
-State   The machine's, and the line of those who wait.
+        out in `try_acquire`; the tests hold it to the machine. Nobody goes past those who wait or
+        have reserved: what is reserved is in the bucket's own number.
+State   The machine's, and its `Desk`: the line of those who wait, the book of what is reserved.
 Cost    One clock reading, no lock. Waiting holds no lock either.
 Source  hot-path measurements in docs/explanation; x/time/rate for the verbs.
 """
@@ -11,29 +12,26 @@ Source  hot-path measurements in docs/explanation; x/time/rate for the verbs.
 
 import time
 from collections.abc import Callable
-from math import inf
-from types import TracebackType
-from typing import Any, ClassVar, ParamSpec, Self, TypeVar
+from typing import Any, ClassVar
 
-from trafficcore.core.limit import Gcra, TokenBucket, suits_gcra
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit import FASTEST_GCRA, Bucket, Gcra, TokenBucket, suits_gcra
+from trafficcore.core.limit.amounts import check_cost, refused_cost
 from trafficcore.engine.guard import after_fork, guarded, new_lock
-from trafficcore.errors import ConfigError, Rejected
-from trafficcore.live.calls import before
+from trafficcore.errors import ConfigError
+from trafficcore.live.desk import Desk
+from trafficcore.live.followers import Followers
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
-from trafficcore.live.rates import read_rate
-from trafficcore.live.sharing import counted_here
-from trafficcore.live.waiting import Line, Sleep, wait_in_loop, wait_in_thread
-from trafficcore.outcome import Reason
+from trafficcore.live.rates import read_rate, read_update
+from trafficcore.live.reservation import Reservation
+from trafficcore.live.sharing import counted_here, shared_class
+from trafficcore.live.verbs import Verbs
+from trafficcore.live.waiting import Line, Sleep, Source
 
 __all__ = ["KeyedRateLimiter", "RateLimiter"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 
 @guarded
-class RateLimiter:
+class RateLimiter(Verbs[float]):
     """Grants `rate` tokens a second, and up to `capacity` of them at once; starts full.
 
     `rate` is a number of tokens a second or a text: "100/min", "10/s", "5/hour", "2/60s".
@@ -42,6 +40,7 @@ class RateLimiter:
 
         limiter = RateLimiter("100/min")
         limiter.try_acquire()                     # drop: True or False, never waits
+        limiter.reserve()                         # be told: take it now, use it from `at` on
         limiter.acquire(timeout=2)                # wait, in a thread; Rejected when it takes longer
         await limiter.acquire_async()             # wait, in a task
         with limiter: ...                         # or raise Rejected, with `retry_after`
@@ -60,16 +59,13 @@ class RateLimiter:
     __slots__ = (
         "__weakref__",
         "_bucket",
-        "_burst",
         "_clock",
-        "_inc",
-        "_line",
+        "_desk",
         "_lock",
         "_sleep",
         "_waiting",
-        "capacity",
+        "followers",
         "name",
-        "rate",
     )
     _bucket: Any
 
@@ -77,13 +73,12 @@ class RateLimiter:
         cls, rate: float | str, *_: Any, share: str | None = None, **__: Any
     ) -> "RateLimiter":
         """Choose the class whose law is right at this rate, in memory or in a file."""
-        if cls is not RateLimiter:
-            return object.__new__(cls)
         if share == "host":
             from trafficcore.live.shared_limiter import SharedRateLimiter
 
-            return object.__new__(SharedRateLimiter)
-        return object.__new__(cls if suits_gcra(read_rate(rate)[0]) else _DenseRateLimiter)
+            return object.__new__(shared_class(cls, RateLimiter, SharedRateLimiter))
+        dense = cls is RateLimiter and not suits_gcra(read_rate(rate)[0])
+        return object.__new__(_DenseRateLimiter if dense else cls)
 
     def __init__(
         self,
@@ -97,21 +92,33 @@ class RateLimiter:
         members: int = 1,
         member: int | None = None,
     ) -> None:
-        numbers = read_rate(rate, capacity)
-        self.rate, self.capacity = counted_here(*numbers, name, share, members, member)
+        rate, capacity = read_rate(rate, capacity)
+        rate, capacity = counted_here(rate, capacity, name, share, members, member)
         self.name = name
         self._clock = clock
         self._sleep = sleep
         self._lock = new_lock()
-        self._bucket = self._new_bucket()
-        self._line = Line(clock, self._bucket.try_acquire, self._bucket.earliest, self._lock)
-        self._waiting = self._line.tickets
+        self._bucket = self._new_bucket(capacity, rate)
+        #: Lines that are to be nudged when tokens come back, as `Together` has one.
+        self.followers = Followers()
+        self._desk = Desk(self._bucket, clock, self._lock, self.followers.ring)
+        self._waiting = self._desk.line.tickets
         after_fork(self)
 
-    def _new_bucket(self) -> Any:
-        machine = Gcra(self.capacity, self.rate)
-        self._inc, self._burst = machine.inc, machine.burst
-        return machine
+    def _new_bucket(self, capacity: float, rate: float) -> Bucket:
+        return Gcra(capacity, rate)
+
+    @property
+    def rate(self) -> float:
+        """How many tokens come in a second."""
+        rate: float = self._bucket.rate
+        return rate
+
+    @property
+    def capacity(self) -> float:
+        """How many tokens there can be at once."""
+        capacity: float = self._bucket.capacity
+        return capacity
 
     def try_acquire(self, cost: float = 1) -> bool:
         """Take `cost` tokens if they are there; answer at once. *Atomic*.
@@ -120,60 +127,73 @@ class RateLimiter:
         Twin: `Gcra.try_acquire`.
         """
         now = self._clock()
-        need = self._inc
-        if cost != 1:
-            if not 0 < cost <= self.capacity:
-                return refused_cost(cost, self.capacity)
-            need *= cost
         bucket = self._bucket
+        need = bucket.inc
+        if cost != 1:
+            if not 0 < cost <= bucket.capacity:
+                return refused_cost(cost, bucket.capacity)
+            need *= cost
         t = bucket.full_at
         if t < now:
             t = now
         t += need
-        if t - self._burst > now or self._waiting:
+        if t - bucket.burst > now or self._waiting:
             return False
         bucket.full_at = t
         return True
 
-    def acquire(self, cost: float = 1, timeout: float | None = None) -> None:
-        """Take `cost` tokens, waiting for them in this thread, first come first served.
+    def reserve(self, cost: float = 1, *, timeout: float | None = None) -> Reservation:
+        """Take `cost` tokens now, for use from the reservation's `at` on.
 
-        Raises `Rejected` after `timeout` seconds, or as soon as it is clear that they will not
-        do. A cost above the capacity is a `ConfigError`.
+        Who reserved is ahead of all who come later. Where the delay would be longer than `timeout`
+        seconds nothing is taken, and `Rejected` is raised as `acquire` raises it: a false
+        reservation would be used by mistake. A cost above the capacity is an `ImpossibleCost`.
         """
-        if not self.try_acquire(cost):
-            self._check_wait(cost)
-            patience = inf if timeout is None else timeout
-            if not wait_in_thread(self._line, cost, patience, self._clock, self._sleep):
-                raise self._rejected(cost)
-
-    async def acquire_async(self, cost: float = 1, timeout: float | None = None) -> None:  # noqa: ASYNC109  # the same verb as `acquire`
-        """Do what `acquire` does in a task; a cancelled one has taken nothing."""
-        if not self.try_acquire(cost):
-            self._check_wait(cost)
-            patience = inf if timeout is None else timeout
-            if not await wait_in_loop(self._line, cost, patience, self._clock):
-                raise self._rejected(cost)
+        made = self._desk.reserve(cost, timeout)
+        if made is None:
+            raise self._rejected(cost)
+        return made
 
     def earliest(self, cost: float = 1) -> float:
         """Return the time, on the limiter's clock, from which `cost` can be granted.
 
-        With others waiting it is the time by which they can have been served; `inf`: never.
+        With others waiting it is the time by which they can have been served. `inf`: never, for
+        none come in; a cost above the capacity is an `ImpossibleCost`.
         """
-        with self._lock:
-            due: float = self._bucket.earliest(self._clock(), cost)
-            ahead = self._line.ahead
-            return due + ahead / self.rate if ahead else due
+        return self._desk.earliest(cost)
 
     def refund(self, cost: float = 1) -> None:
         """Give `cost` tokens back, never above the capacity."""
+        self._desk.refund(cost)
+
+    def correct(self, estimated: float, actual: float) -> None:
+        """Settle a call that was let in for `estimated` tokens and has used `actual`.
+
+        More is a debt that those who come later wait for, less comes back.
+        """
+        self._desk.correct(estimated, actual)
+
+    def update(self, rate: float | str | None = None, capacity: float | None = None) -> None:
+        """Go on with another rate or capacity; what is not given stays.
+
+        The level is scaled by the capacity: half full stays half full. What is owed, and times
+        that were named, stay. Those who wait are told. A rate of 0 or above 1e6 tokens/s is kept
+        in another way: there a limiter must have been made for such a rate (a capacity of 0
+        refuses everything too).
+        """
         with self._lock:
-            self._bucket.refund(cost, self._clock())
-        if self._waiting:
-            self._line.nudge()
+            new_rate, new_capacity = read_update(rate, capacity, self.rate, self.capacity)
+            self._check_rate(new_rate)
+            self._bucket.update(self._clock(), new_capacity, new_rate)
+            self._desk.follow()
+        self._desk.nudge()
+
+    def _check_rate(self, rate: float) -> None:
+        if not suits_gcra(rate):
+            raise ConfigError(f"rate must stay above 0 and at most {FASTEST_GCRA}, not {rate!r}")
 
     def tokens(self) -> float:
-        """Return how many tokens there are now."""
+        """Return how many tokens there are now; 0 where some are owed."""
         with self._lock:
             level: float = self._bucket.tokens_at(self._clock())
             return level
@@ -182,68 +202,30 @@ class RateLimiter:
         """Return level and settings, as plain data."""
         with self._lock:
             state: dict[str, Any] = self._bucket.snapshot(self._clock())
-            return {"name": self.name, "waiting": self._line.waiting, **state}
+            return {"name": self.name, "waiting": self._desk.line.waiting, **state}
 
     def after_fork(self) -> None:
         """Forget who waits: they do so in the parent."""
-        self._line.clear()
+        self._desk.line.clear()
 
-    def __enter__(self) -> Self:
-        self._check()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-    async def __aenter__(self) -> Self:
-        self._check()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Decorate a function: each call takes a token or raises `Rejected`."""
-        return before(function, self._check)
-
-    def _check(self, *_: Any, **__: Any) -> None:
-        if not self.try_acquire():
-            raise self._rejected(1)
-
-    def _rejected(self, cost: float) -> Rejected:
-        due = self.earliest(cost)
-        after = max(0, due - self._clock()) if due < inf else None
-        return Rejected(Reason.RATE_LIMITED, source=self.name, retry_after=after)
-
-    def _check_wait(self, cost: float) -> None:
-        """Refuse to wait for what never comes."""
-        if cost > self.capacity:
-            raise ConfigError(f"a cost of {cost!r} is above the capacity, {self.capacity!r}")
-        if not self.rate:
-            raise self._rejected(cost)
+    def _place(self, cost: float) -> tuple[Line, Source, float]:
+        check_cost(cost, self.capacity)
+        return self._desk.line, self._bucket, cost
 
 
 @guarded
 class _DenseRateLimiter(RateLimiter):
-    """For rates that one float does not hold: above 1e6 tokens/s, and 0."""
+    """For rates that one float does not hold: above 1e6 tokens/s, and 0; and for any other."""
 
-    __slots__ = ("_one", "_rate")
+    __slots__ = ("_one",)
 
-    def _new_bucket(self) -> TokenBucket:
+    def _new_bucket(self, capacity: float, rate: float) -> Bucket:
         # A float for an argument that may be of any class: what it is multiplied by is plain.
         self._one = float(1)
-        self._rate = self.rate
-        return TokenBucket(self.capacity, self.rate)
+        return TokenBucket(capacity, rate)
+
+    def _check_rate(self, rate: float) -> None:
+        pass
 
     def try_acquire(self, cost: float = 1) -> bool:
         """Take `cost` tokens if they are there; answer at once. *Atomic*.
@@ -252,15 +234,15 @@ class _DenseRateLimiter(RateLimiter):
         Twin: `TokenBucket.try_acquire`.
         """
         now = self._clock()
+        bucket = self._bucket
         need = self._one
         if cost != 1:
-            if not 0 < cost <= self.capacity:
-                return refused_cost(cost, self.capacity)
+            if not 0 < cost <= bucket.capacity:
+                return refused_cost(cost, bucket.capacity)
             need *= cost
-        bucket = self._bucket
-        tokens = bucket.tokens + (now - bucket.last) * self._rate
-        if tokens > self.capacity:
-            tokens = self.capacity
+        tokens = bucket.tokens + (now - bucket.last) * bucket.rate
+        if tokens > bucket.capacity:
+            tokens = bucket.capacity
         if tokens < need or self._waiting:
             return False
         bucket.tokens = tokens - need

@@ -7,7 +7,7 @@ from typing import Final
 from trafficcore.core.limit.amounts import checked
 from trafficcore.errors import ConfigError
 
-__all__ = ["read_rate"]
+__all__ = ["read_rate", "read_update", "read_window"]
 
 _TEXT: Final = re.compile(
     r"\s*(?P<count>\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(?:/|per\b)\s*"
@@ -44,6 +44,26 @@ def read_rate(rate: float | str, capacity: float | None = None) -> tuple[float, 
     checked("capacity", capacity)
     # Comparisons with an int are the quicker ones for a cost that is an int.
     return tokens, int(capacity) if capacity == int(capacity) else float(capacity)
+
+
+def read_update(
+    rate: float | str | None, capacity: float | None, old_rate: float, old_capacity: float
+) -> tuple[float, float]:
+    """Return `(tokens a second, capacity)` where what is None stays as it is."""
+    return read_rate(
+        old_rate if rate is None else rate, old_capacity if capacity is None else capacity
+    )
+
+
+def read_window(limit: float | str, window: float | None = None) -> tuple[float, float]:
+    """Return `(limit, seconds)` of a text such as "100/min", or of the two numbers."""
+    if isinstance(limit, str):
+        if window is not None:
+            raise ConfigError(f"the window is in the text already: {limit!r}, {window!r}")
+        return _read(limit)
+    if window is None:
+        raise ConfigError(f'limit must be a text such as "100/min", or have a window: {limit!r}')
+    return checked("limit", limit), checked("window", window)
 
 
 def _read(text: str) -> tuple[float, float]:

@@ -7,11 +7,16 @@ Law     That of `RateLimiter` and `KeyedRateLimiter`, decided by `store.SharedGc
 Cost    Two system calls a decision. One that finds the file locked waits, as `store/file.py` says.
 """
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+from trafficcore.errors import ConfigError
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.limiter import RateLimiter
 from trafficcore.live.sharing import check_shared, shared_bucket, shared_keyed
+
+#: Why a shared limit takes no new settings.
+FIXED = 'a limit with share="host" is known by its numbers: make another one with others'
 
 __all__ = ["SharedKeyedRateLimiter", "SharedRateLimiter"]
 
@@ -22,17 +27,20 @@ class SharedRateLimiter(RateLimiter):
     ATOMIC: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
 
-    def _new_bucket(self) -> Any:
-        check_shared(self.name, self.rate)
-        return shared_bucket(self.name, self.capacity, self.rate)
+    def _new_bucket(self, capacity: float, rate: float) -> Any:
+        check_shared(self.name, rate)
+        return shared_bucket(self.name, capacity, rate)
 
     def try_acquire(self, cost: float = 1) -> bool:
         """Take `cost` tokens if they are there; answer at once. *Guarded* by the file's lock."""
         now = self._clock()
-        if self._waiting and 0 < cost <= self.capacity:
+        if self._waiting and 0 < cost <= self._bucket.capacity:
             return False
         granted: bool = self._bucket.try_acquire(now, cost)
         return granted
+
+    def _check_rate(self, rate: float) -> None:  # noqa: ARG002  # whatever it is
+        raise ConfigError(FIXED)
 
 
 class SharedKeyedRateLimiter(KeyedRateLimiter):
@@ -41,8 +49,10 @@ class SharedKeyedRateLimiter(KeyedRateLimiter):
     ATOMIC: ClassVar[tuple[str, ...]] = ()
     __slots__ = ()
 
-    def _new_machine(self, max_keys: int) -> Any:
+    def _new_machine(self, max_keys: int, known: Callable[[str], bool] | None) -> Any:
         check_shared(self.name, self.rate)
+        if known is not None:
+            raise ConfigError('known goes with buckets of this process, not with share="host"')
         return shared_keyed(self.name, self.capacity, self.rate, max_keys)
 
     def try_acquire(self, key: str, cost: float = 1) -> bool:
@@ -52,3 +62,7 @@ class SharedKeyedRateLimiter(KeyedRateLimiter):
             return False
         granted: bool = self._machine.try_acquire(key, now, cost)
         return granted
+
+    def update(self, rate: float | str | None = None, capacity: float | None = None) -> None:  # noqa: ARG002  # as its base
+        """Refuse: see `FIXED`."""
+        raise ConfigError(FIXED)

@@ -2,11 +2,13 @@
 
 Law     Only the first in line asks the bucket, at the time the bucket named; who comes later asks
         when it has become first. A grant is taken by the waiter itself, in one step with leaving
-        the line, so one that gives up has taken nothing and there is nothing to give back.
-State   A deque of tickets; its head is never one that has left. Whoever holds the deque sees by
-        its truth whether anybody waits: then nobody may go past them.
-Cost    O(1) to join and to leave (a ticket in the middle stays until it is first); one wake-up a
-        grant, however many wait.
+        the line, so one that gives up has taken nothing and there is nothing to give back. Nobody
+        is granted anything after the deadline it came with. A place may be held for a reservation:
+        it takes its tokens as soon as it is first, and nobody needs to be woken for it.
+State   A deque of tickets; its head is never one that has left, nor a place held. Whoever holds the
+        deque sees by its truth whether anybody waits: then nobody may go past them.
+Cost    O(1) to join and to leave (those who left from the middle are swept out when they are the
+        most); two questions a grant, however many wait.
 """
 
 import threading
@@ -14,9 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-__all__ = ["Line", "Sleep", "wait_in_loop", "wait_in_thread"]
+from trafficcore.errors import ConfigError
+
+__all__ = ["Line", "Sleep", "Source", "Ticket", "patience", "wait_in_loop", "wait_in_thread"]
 
 #: Stands in for waiting where a test has no time: called with the seconds there are to wait.
 Sleep = Callable[[float], Any]
@@ -25,70 +29,96 @@ _LONGEST: Final = 86_400
 #: Seconds after which to ask again where a bucket refused what it seems to have: another process
 #: that shares it gave tokens back meanwhile, or is stopped in the middle of a decision.
 _AGAIN: Final = 0.001
+#: Below so many it is not worth while to sweep the line.
+_FEW: Final = 32
+
+
+class Source(Protocol):
+    """Where those in line take from."""
+
+    def try_acquire(self, now: float, cost: float) -> bool:
+        """Take `cost` if it is there at `now`, whoever waits."""
+        ...
+
+    def earliest(self, now: float, cost: float) -> float:
+        """Return when it will be; `inf`: never."""
+        ...
 
 
 class Ticket:
-    """One place in line."""
+    """One place in line: of somebody who waits, or held for a reservation (`fold`)."""
 
-    __slots__ = ("cost", "gone", "wake")
-
-    def __init__(self, cost: float, wake: Callable[[], Any]) -> None:
-        self.cost = cost
-        self.wake = wake
-        self.gone = False
-
-
-class Line:
-    """Waiters for one bucket. Every method is *guarded* by the lock handed in.
-
-    `take(now, cost)` takes tokens if they are there, whoever waits; `earliest(now, cost)` says
-    when they will be.
-    """
-
-    __slots__ = ("_clock", "_earliest", "_lock", "_take", "ahead", "tickets", "users")
+    __slots__ = ("cost", "fold", "gone", "granted", "source", "wake")
 
     def __init__(
         self,
-        clock: Callable[[], float],
-        take: Callable[[float, float], bool],
-        earliest: Callable[[float, float], float],
-        lock: AbstractContextManager[Any],
+        source: Source | None,
+        cost: float,
+        wake: Callable[[], Any],
+        fold: Callable[[], Any] | None = None,
     ) -> None:
+        self.source: Any = source
+        self.cost = cost
+        self.wake = wake
+        self.fold = fold
+        self.gone = False
+        self.granted = False
+
+
+class Line:
+    """Waiters for one bucket, or for several together. Locks for itself."""
+
+    __slots__ = ("__weakref__", "_clock", "_gone", "_lock", "ahead", "tickets", "users", "waiting")
+
+    def __init__(self, clock: Callable[[], float], lock: AbstractContextManager[Any]) -> None:
         self._clock = clock
-        self._take = take
-        self._earliest = earliest
         self._lock = lock
+        self._gone = 0
         self.tickets: deque[Ticket] = deque()
         #: What those in line want, in all.
         self.ahead: float = 0
+        #: How many wait.
+        self.waiting = 0
         #: For an owner with many lines: who still refers to this one.
         self.users = 0
 
-    @property
-    def waiting(self) -> int:
-        """How many are in line."""
-        return sum(not ticket.gone for ticket in self.tickets)
-
-    def join(self, cost: float, wake: Callable[[], Any]) -> Ticket:
+    def join(self, source: Source, cost: float, wake: Callable[[], Any]) -> Ticket:
         """Take the last place; `wake()` is called when it has become the first."""
-        ticket = Ticket(cost, wake)
+        ticket = Ticket(source, cost, wake)
         with self._lock:
             self.tickets.append(ticket)
-            self.ahead += cost
+            self.ahead += ticket.cost
+            self.waiting += 1
         return ticket
 
-    def ask(self, ticket: Ticket) -> float:
-        """Return the seconds until it is worth asking again.
+    def hold(self, cost: float, fold: Callable[[], Any]) -> Ticket:
+        """Hold the last place of a line in which somebody waits; `fold()` takes what it is for.
 
-        0: granted, and out of the line. `inf`: not first; `wake` will say.
+        It is called under the lock, when the place has become the first.
+        """
+        ticket = Ticket(None, cost, fold, fold)
+        self.tickets.append(ticket)
+        self.ahead += cost
+        return ticket
+
+    def ask(self, ticket: Ticket, deadline: float) -> float | None:
+        """Grant a ticket if its time has come; else return the seconds until it may ask again.
+
+        `inf`: it is not first, and `wake` will say. None: it will not be granted by its deadline.
         """
         with self._lock:
-            if self.tickets[0] is not ticket:
-                return inf
             now = self._clock()
-            if not self._take(now, ticket.cost):
-                wait = self._earliest(now, ticket.cost) - now
-                return wait if wait > 0 else _AGAIN
+            first = self.tickets[0] is ticket
+            if now > deadline or (now == deadline and not first):
+                return None
+            if not first:
+                return inf
+            if not ticket.source.try_acquire(now, ticket.cost):
+                due: float = ticket.source.earliest(now, ticket.cost)
+                if due <= now:
+                    due = now + _AGAIN
+                return None if due == inf or due > deadline else due - now
+            ticket.granted = True
             following = self._out(ticket)
         self._wake(following)
         return 0
@@ -100,7 +130,7 @@ class Line:
         self._wake(following)
 
     def nudge(self) -> None:
-        """Have the first in line ask again: tokens came back."""
+        """Have the first in line ask again: tokens came back, or come at another rate."""
         with self._lock:
             first = self.tickets[0] if self.tickets else None
         self._wake(first)
@@ -108,7 +138,7 @@ class Line:
     def clear(self) -> None:
         """Forget everybody: after a fork, those who wait are in the other process."""
         self.tickets.clear()
-        self.ahead = 0
+        self.ahead = self.waiting = self._gone = 0
 
     def _out(self, ticket: Ticket) -> Ticket | None:
         """Take a ticket out; return the one that has become first by it."""
@@ -116,15 +146,43 @@ class Line:
             return None
         ticket.gone = True
         self.ahead -= ticket.cost
+        self.waiting -= ticket.fold is None
         tickets = self.tickets
-        if not tickets or tickets[0] is not ticket:
-            return None
-        while tickets and tickets[0].gone:
+        if tickets and tickets[0] is ticket:
+            return self._advance()
+        self._gone += 1
+        if self._gone > _FEW and 2 * self._gone > len(tickets):
+            self._sweep()
+        return None
+
+    def _advance(self) -> Ticket | None:
+        """Make one who waits the first in line, and return it."""
+        tickets = self.tickets
+        tickets[0].gone = True
+        self._gone += 1
+        while tickets:
+            first = tickets[0]
+            if not first.gone:
+                if first.fold is None:
+                    return first
+                self.ahead -= first.cost
+                first.gone = True
+                self._gone += 1
+                # While its place is still taken: nobody comes between.
+                first.fold()
             tickets.popleft()
-        if not tickets:
-            self.ahead = 0  # and no rounding stays behind
-            return None
-        return tickets[0]
+            self._gone -= 1
+        self.ahead = 0  # and no rounding stays behind
+        return None
+
+    def _sweep(self) -> None:
+        """Drop those who have gone; the line, whose first has not, is never seen empty."""
+        tickets = self.tickets
+        for _ in range(len(tickets)):
+            ticket = tickets.popleft()
+            if not ticket.gone:
+                tickets.append(ticket)
+        self._gone = 0
 
     def _wake(self, ticket: Ticket | None) -> None:
         """Wake a waiter; one whose event loop was closed is passed over."""
@@ -138,24 +196,36 @@ class Line:
                 return
 
 
+def patience(timeout: float | None) -> float:
+    """Return a timeout as seconds; `inf` where there is none."""
+    if timeout is None:
+        return inf
+    if timeout != timeout:  # noqa: PLR0124  # NaN, which no clock ever passes
+        raise ConfigError(f"timeout must be a number of seconds, not {timeout!r}")
+    return timeout
+
+
 def wait_in_thread(
-    line: Line, cost: float, patience: float, clock: Callable[[], float], sleep: Sleep | None
+    line: Line,
+    source: Source,
+    cost: float,
+    timeout: float | None,
+    clock: Callable[[], float],
+    sleep: Sleep | None,
 ) -> bool:
-    """Block until the cost is granted (True), or it cannot be within `patience` seconds (False)."""
-    deadline = clock() + patience
+    """Block until the cost is granted (True), or it cannot be within `timeout` seconds (False)."""
+    deadline = clock() + patience(timeout)
     woken = threading.Event()
-    ticket = line.join(cost, woken.set)
+    ticket = line.join(source, cost, woken.set)
     try:
         while True:
             woken.clear()
-            wait = line.ask(ticket)
-            if not wait:
-                return True
-            pause = _pause(wait, deadline - clock())
-            if pause is None:
-                return False
+            wait = line.ask(ticket, deadline)
+            if wait is None or ticket.granted:
+                return ticket.granted
+            pause = min(wait, deadline - clock())
             if sleep is None or wait == inf:
-                woken.wait(min(pause, _LONGEST))
+                woken.wait(max(0, min(pause, _LONGEST)))
             else:
                 sleep(pause)
     finally:
@@ -163,7 +233,11 @@ def wait_in_thread(
 
 
 async def wait_in_loop(
-    line: Line, cost: float, patience: float, clock: Callable[[], float]
+    line: Line,
+    source: Source,
+    cost: float,
+    timeout: float | None,  # noqa: ASYNC109  # the same verb as `wait_in_thread`
+    clock: Callable[[], float],
 ) -> bool:
     """Do what `wait_in_thread` does, without blocking the event loop."""
     import asyncio
@@ -175,28 +249,21 @@ async def wait_in_loop(
         if not parked.done():
             parked.set_result(None)
 
-    deadline = clock() + patience
-    ticket = line.join(cost, lambda: loop.call_soon_threadsafe(go_on))
+    deadline = clock() + patience(timeout)
+    ticket = line.join(source, cost, lambda: loop.call_soon_threadsafe(go_on))
     try:
         while True:
             parked = loop.create_future()
-            wait = line.ask(ticket)
-            if not wait:
-                return True
-            pause = _pause(wait, deadline - clock())
-            if pause is None:
-                return False
-            timer = loop.call_later(min(pause, _LONGEST), go_on)
+            wait = line.ask(ticket, deadline)
+            if wait is None or ticket.granted:
+                return ticket.granted
+            pause = min(wait, deadline - clock())
+            # Who is not first and has no deadline needs no timer: it is woken.
+            timer = None if pause == inf else loop.call_later(min(pause, _LONGEST), go_on)
             try:
                 await parked
             finally:
-                timer.cancel()
+                if timer is not None:
+                    timer.cancel()
     finally:
         line.leave(ticket)
-
-
-def _pause(wait: float, left: float) -> float | None:
-    """Return how long to pause; None where it would end too late."""
-    if left <= 0 or left < wait < inf:
-        return None
-    return wait if wait < left else left

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from math import inf, ulp
 from typing import Any, Literal
 
-from trafficcore.errors import ConfigError
+from trafficcore.errors import ConfigError, ImpossibleCost
 
-__all__ = ["checked", "refused_cost", "round_up"]
+__all__ = ["check_cost", "checked", "refused_cost", "round_up"]
 
 
 def checked(name: str, value: Any) -> Any:
@@ -29,6 +29,13 @@ def refused_cost(cost: Any, capacity: float) -> Literal[False]:
     if not capacity < cost < inf:
         raise ConfigError(f"cost must be a finite number above 0, not {cost!r}")
     return False
+
+
+def check_cost(cost: Any, capacity: float) -> None:
+    """Refuse a cost that can never be granted, with an error that says which."""
+    if not 0 < cost <= capacity:
+        refused_cost(cost, capacity)
+        raise ImpossibleCost(f"a cost of {cost!r} is above the capacity, {capacity!r}")
 
 
 def round_up(due: float, granted: Callable[[float], bool]) -> float:

@@ -60,6 +60,11 @@ class Bookings:
         self._pass(now)
         return len(self._entries)
 
+    def due(self, now: float, cost: float) -> float:
+        """Return the time by which `cost` tokens have come in beside all that is reserved."""
+        due = self._bucket.due(now, cost)
+        return max(due, self._entries[-1].at) if self._entries else due
+
     def reserve(
         self, now: float, cost: float, latest: float = inf, *, start: float | None = None
     ) -> Booking | None:
@@ -104,15 +109,16 @@ class Bookings:
     def refund(self, cost: float, now: float) -> float:
         """Give `cost` tokens back to the bucket; return how many of them count in the end."""
         self._pass(now)
-        if self._entries:
-            before = self._free(now)
-            self._insert(Booking(now, -cost))
-            cost = self._free(now) - before
-        else:
-            cost = min(cost, self._bucket.capacity - self._bucket.level_at(now))
-        if cost > 0:
+        if not self._entries:
+            room = self._bucket.capacity - self._bucket.level_at(now)
             self._bucket.refund(cost, now)
-        return cost
+            return min(cost, room)
+        before = self._free(now)
+        self._insert(Booking(now, -cost))
+        back = self._free(now) - before
+        if back > 0:
+            self._bucket.refund(back, now)
+        return back
 
     def charge(self, cost: float, now: float) -> None:
         """Take `cost` tokens from the bucket, there or not."""

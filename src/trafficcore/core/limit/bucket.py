@@ -18,8 +18,15 @@ FASTEST_GCRA: Final = 1_000_000
 class Bucket(Protocol):
     """What `Gcra` and `TokenBucket` have in common."""
 
-    capacity: float
-    rate: float
+    @property
+    def capacity(self) -> float:
+        """The most tokens it holds."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """The tokens that come in a second."""
+        ...
 
     def try_acquire(self, now: float, cost: float = 1) -> bool:
         """Take `cost` tokens if they are there at `now`."""

@@ -41,8 +41,8 @@ class SlidingWindow:
     def __init__(
         self, limit: float, window: float, *, lock: AbstractContextManager[Any] = NO_LOCK
     ) -> None:
-        self.limit = checked("limit", limit)
-        self.window = checked("window", window)
+        self.limit: float = checked("limit", limit)
+        self.window: float = checked("window", window)
         if not window:
             raise ConfigError("window must be above 0, not 0")
         self.index: float = -inf
