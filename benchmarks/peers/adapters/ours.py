@@ -18,7 +18,7 @@ def limiter(limit: int, seconds: int) -> Callable[[], bool]:
 
 
 def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:
-    return KeyedRateLimiter(limit / seconds, limit, max_keys=2 * keys).try_acquire
+    return KeyedRateLimiter(limit / seconds, limit, max_keys=2 * keys, share="local").try_acquire
 
 
 def shared(folder: Path, limit: int, seconds: int) -> Callable[[], bool]:
