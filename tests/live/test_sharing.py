@@ -169,6 +169,44 @@ def test_a_waiter_is_not_let_in_past_a_stopped_worker_and_gives_up_in_time(clock
     assert not file.stalled
 
 
+def test_what_is_reserved_is_taken_from_all_processes(clock, another_process):
+    one = shared(clock, capacity=1)
+    another_process()
+    other = shared(clock, capacity=1)
+    assert one.reserve().delay == 0
+    turn = other.reserve()
+    assert turn.delay == pytest.approx(0.1, abs=1e-5)
+    later = one.reserve()
+    assert later.delay == pytest.approx(0.2, abs=1e-5)
+    with pytest.raises(Rejected):
+        other.reserve(timeout=0.25)
+    assert later.cancel() == pytest.approx(1)
+    assert other.reserve().delay == pytest.approx(0.2, abs=1e-5)
+
+
+def test_a_debt_is_owed_by_all_processes(clock, another_process):
+    one = shared(clock)
+    another_process()
+    other = shared(clock)
+    assert one.try_acquire(5)
+    one.correct(5, 7)
+    clock.advance(0.2)
+    assert other.tokens() == pytest.approx(0, abs=1e-4)
+    assert not other.try_acquire()
+    clock.advance(0.1)
+    assert other.try_acquire()
+    other.correct(1, 0.5)
+    assert one.tokens() == pytest.approx(0.5, abs=1e-4)
+
+
+def test_its_numbers_stay_as_they_are(clock):
+    limiter = shared(clock)
+    for settings in ({"rate": 5}, {"capacity": 2}):
+        with pytest.raises(ConfigError, match="is known by its numbers: make another one"):
+            limiter.update(**settings)
+    assert (limiter.rate, limiter.capacity) == (10, 5)
+
+
 def test_keys_are_shared_too(clock, another_process):
     def make(**more):
         return KeyedRateLimiter(
@@ -207,6 +245,30 @@ def test_nobody_goes_past_those_who_wait_for_the_same_key(clock):
     assert limiter.try_acquire("a")
     limiter.acquire("a")
     assert refused == [(False, True)]
+
+
+def test_a_crowd_of_keys_is_told_once(clock, caplog):
+    limiter = KeyedRateLimiter("1/hour", 1, share="host", name="ip", clock=clock, max_keys=2)
+    for i in range(9):
+        limiter.try_acquire(f"key {i}")
+    assert limiter.snapshot()["overflowed"] == 5
+    assert caplog.messages == ["ip: all 4 keys are in use; new ones share one bucket"]
+
+
+def test_keys_are_reserved_and_owe_as_a_limiter_of_one_key_does(clock, another_process):
+    one = KeyedRateLimiter("10/s", 1, share="host", name="ip", clock=clock)
+    another_process()
+    other = KeyedRateLimiter("10/s", 1, share="host", name="ip", clock=clock)
+    assert one.reserve("a").delay == 0
+    turn = other.of("a").reserve()
+    assert turn.delay == pytest.approx(0.1, abs=1e-5)
+    assert turn.cancel() == pytest.approx(1)
+    one.correct("a", 1, 2)
+    assert other.earliest("a") == pytest.approx(100.2, abs=1e-4)
+    with pytest.raises(ConfigError, match="is known by its numbers"):
+        one.update(5)
+    with pytest.raises(ConfigError, match="known goes with buckets of this process"):
+        KeyedRateLimiter(1, share="host", name="ip", known=str.isdigit)
 
 
 def test_keyed_limits_of_other_numbers_have_other_files(clock, tmp_path):
@@ -299,8 +361,8 @@ def test_limiters_made_before_a_fork_are_one_with_the_childs():
 
 
 @given(
-    capacity=st.integers(0, 10_000) | st.floats(0, 1e6),
-    rate=st.floats(0, 1e6),
+    capacity=st.integers(0, 10_000) | st.floats(1e-3, 1e6),
+    rate=st.just(0) | st.floats(1e-9, 1e6),
     members=st.integers(1, 40),
 )
 def test_the_parts_are_never_more_than_the_whole(capacity, rate, members):

@@ -61,6 +61,8 @@ class SharedKeyedRateLimiter(KeyedRateLimiter):
         if self._lines and key in self._lines and 0 < cost <= self.capacity:
             return False
         granted: bool = self._machine.try_acquire(key, now, cost)
+        if not granted:
+            self._tell()
         return granted
 
     def update(self, rate: float | str | None = None, capacity: float | None = None) -> None:  # noqa: ARG002  # as its base

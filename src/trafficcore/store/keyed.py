@@ -59,6 +59,11 @@ class SharedKeyed:
         self._span = min(_PLACES, file.slots)
         self._starts = file.slots - self._span + 1
 
+    @property
+    def overflowed(self) -> int:
+        """How many requests the overflow bucket has answered, in all workers."""
+        return self._file.words[OVERFLOWED]
+
     def try_acquire(self, key: str, now: float, cost: float = 1) -> bool:
         """Take `cost` tokens of `key`'s if they are there. Twin: `KeyedGcra.try_acquire`."""
         return self.reserve(key, now, cost, now) <= now
@@ -139,7 +144,7 @@ class SharedKeyed:
         return {
             "keys": keys,
             "max_keys": self.max_keys,
-            "overflowed": file.words[OVERFLOWED],
+            "overflowed": self.overflowed,
             "capacity": self.capacity,
             "rate": self.rate,
         }
