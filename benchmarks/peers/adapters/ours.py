@@ -27,7 +27,7 @@ def shared(folder: Path, limit: int, seconds: int) -> Callable[[], bool]:
 
 
 def _limit(limit: int) -> Limit:
-    return Limit(limit / 3600, limit, by=header("x-api-key"), name="api")
+    return Limit(limit / 3600, limit, by=header("x-api-key"), name="api", share="local")
 
 
 def asgi(limit: int) -> tuple[Any, Any]:

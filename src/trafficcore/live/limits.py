@@ -172,6 +172,7 @@ class Bound:
         "shadowed",
         "tokens_at",
         "told",
+        "top",
         "try_acquire",
         "window",
     )
@@ -199,6 +200,8 @@ class Bound:
         self.refund = self.machine.refund
         self.earliest = self.machine.earliest
         self.tokens_at = self.machine.tokens_at
+        #: The most whole tokens.
+        self.top = int(self.capacity)
         #: Seconds in which an empty bucket fills, whole; None: never.
         self.window = ceil(self.capacity / self.rate) if self.rate else None
 
@@ -227,7 +230,8 @@ class Bound:
 
         None: never, or it is full. A remainder of rounding is no token short. Every answer with
         headers asks this, so a key's own bucket is read flat: law and twin are those of
-        `KeyedGcra.level_at`: a debt is waited for.
+        `KeyedGcra.level_at`: a debt is waited for. Whole numbers are compared with whole ones:
+        with floats it costs more.
         """
         machine = self.machine
         full_at = machine.full_at.get(key) if self.keyed else None
@@ -236,14 +240,14 @@ class Bound:
         else:
             tokens = (machine.burst - (full_at - now)) / machine.inc
         whole = int(tokens + 1e-9)
+        if whole >= self.top:
+            return self.top, None
         if whole < 0:  # noqa: PLR1730  # max() is a call
             whole = 0
         rate = self.rate
-        if whole + 1 > self.capacity or not rate:
-            return int(self.capacity) if whole > self.capacity else whole, None
-        wait = (whole + 1 - tokens) / rate - 1e-6
-        seconds = int(wait)
-        return whole, seconds + 1 if wait > seconds else seconds
+        if not rate:
+            return whole, None
+        return whole, int((whole + 1 - tokens) / rate + 0.999999)
 
     def correct(self, key: str, paid: float, actual: float, now: float) -> None:
         """Have a request pay `actual` in place of what it has `paid`.
