@@ -42,3 +42,15 @@ def test_a_boot_that_cannot_be_told_is_an_error(tmp_path, ask):
         StoreError, match="limits cannot be shared: which boot this is cannot be told: "
     ):
         boot_identity(tmp_path / "none", ask)
+
+
+def test_sysctl_is_asked_for_the_identity_of_the_boot_session(tmp_path, monkeypatch):
+    asked = []
+
+    def answer(command, **_):
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout=TEXT)
+
+    monkeypatch.setattr(subprocess, "run", answer)
+    assert boot_identity(tmp_path / "none") == UUID(TEXT.strip()).bytes
+    assert asked == [("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid")]

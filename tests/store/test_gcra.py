@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support.shared import shared_gcra
+from support.exactness import hammer
+from support.shared import shared_gcra, shared_keyed
 from trafficcore.core.limit import Gcra
 from trafficcore.errors import ConfigError
 from trafficcore.store import HostFile, SharedGcra
@@ -84,3 +85,24 @@ def test_a_cost_that_is_no_amount_is_an_error_for_every_verb(cost):
         with pytest.raises(ConfigError, match="cost must be a finite number above 0, not"):
             ask(0.0, cost)
     assert machine.tokens_at(0.0) == 5
+
+
+@pytest.mark.stress
+def test_eight_threads_take_exactly_the_capacity_of_a_bucket_and_of_a_key():
+    bucket, keyed = shared_gcra(4000, 1e-6), shared_keyed(4000, 1e-6)
+    with closing(keyed._file):
+        for take in (lambda: bucket.try_acquire(1.0), lambda: keyed.try_acquire("a", 1.0)):
+            granted = hammer(lambda _, take=take: sum(take() for _ in range(1000)))
+            assert sum(granted) == 4000
+
+
+def test_a_cost_above_the_capacity_or_beyond_patience_is_not_reserved():
+    machine = shared_gcra(5, 1.0)
+    assert machine.reserve(0.0, 6) == math.inf
+    assert machine.try_acquire(0.0, 5)
+    assert machine.reserve(0.0, 2, 1.5) == math.inf
+    assert not machine.try_acquire(0.0, 6)
+    assert machine.tokens_at(0.0) == pytest.approx(0, abs=0.001)
+    assert machine.reserve(0.0, 2, 2.0) == pytest.approx(2, abs=0.001)
+    with pytest.raises(ConfigError, match="cost must be"):
+        machine.refund(-1, 0.0)

@@ -1,6 +1,8 @@
 """Where shared files live, and which directories are not trusted."""
 
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -88,3 +90,23 @@ def test_a_system_without_flock_is_told_so(monkeypatch):
     monkeypatch.setattr(lock, "fcntl", None)
     with pytest.raises(StoreError, match=r"cannot be shared on posix: it has no fcntl\.flock"):
         share_directory()
+
+
+WITHOUT = """
+import sys
+sys.modules["fcntl"] = None
+from trafficcore import RateLimiter
+from trafficcore.errors import StoreError
+assert RateLimiter(1).try_acquire()
+try:
+    RateLimiter(1, share="host", name="x")
+except StoreError as error:
+    print(error)
+"""
+
+
+def test_without_fcntl_all_else_works():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, check=False, text=True
+    )
+    assert done.stdout == "limits cannot be shared on posix: it has no fcntl.flock\n", done.stderr
