@@ -11,7 +11,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
-from trafficcore.errors import ConfigError, ManifestError, Rejected, TrafficError
+from trafficcore.errors import (
+    ConfigError,
+    ImpossibleCost,
+    ManifestError,
+    Rejected,
+    TrafficError,
+)
 from trafficcore.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
@@ -32,6 +38,7 @@ __all__ = [
     "ConfigError",
     "Engine",
     "Facts",
+    "ImpossibleCost",
     "KeyedRateLimiter",
     "ManifestError",
     "Outcome",

@@ -82,6 +82,35 @@ def test_memory_is_bounded_and_the_overflow_is_reported(clock):
     }
 
 
+def test_an_overflow_is_said_once_in_the_log(clock, caplog):
+    limiter = KeyedRateLimiter(1, max_keys=2, clock=clock, name="ip")
+    for i in range(20):
+        limiter.try_acquire(f"key {i}")
+    lines = [record.getMessage() for record in caplog.records if record.name == "trafficcore"]
+    assert lines == ["ip: all 2 keys are in use; new ones share one bucket"]
+
+
+def test_known_keys_do_not_share(clock):
+    limiter = KeyedRateLimiter(1, max_keys=2, known={"ann", "bob"}.__contains__, clock=clock)
+    for i in range(20):
+        limiter.try_acquire(f"key {i}")
+    assert limiter.try_acquire("ann")
+    assert limiter.try_acquire("bob")
+    assert not limiter.try_acquire("eve")
+    assert limiter.snapshot()["known"] == 2
+
+
+def test_desks_are_kept_only_for_what_is_to_come(clock):
+    limiter = KeyedRateLimiter(1, clock=clock)
+    for i in range(50):
+        limiter.reserve(f"key {i}")
+        limiter.reserve(f"key {i}")
+        clock.advance(1.5)
+    assert len(limiter._desks) <= 3
+    turn = limiter.reserve("ann"), limiter.reserve("ann")
+    assert turn[1].cancel() == pytest.approx(1)
+
+
 @KINDS
 def test_a_block_and_a_function_take_their_keys_token(kind, clock):
     limiter = kind(1, clock=clock, name="users")

@@ -1,6 +1,7 @@
 """Waiting for tokens: in order, exactly as long as needed, and leaving no trace when given up."""
 
 import asyncio
+import contextlib
 import threading
 import time
 
@@ -8,8 +9,9 @@ import pytest
 
 from support.exactness import hammer
 from trafficcore.engine.guard import locked
-from trafficcore.errors import Rejected
+from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.limiter import RateLimiter
+from trafficcore.live.waiting import Line
 from trafficcore.outcome import Reason
 from trafficcore.testing import VirtualTime
 
@@ -222,7 +224,17 @@ def test_a_task_gives_up_at_its_timeout():
     VirtualTime(1000).run(main())
 
 
-def test_ten_thousand_tasks_wait_without_stalling_the_loop():
+def test_ten_thousand_tasks_wait_without_stalling_the_loop(monkeypatch):
+    """What counts is the work: each asks when it comes, when it is first, and when it is due."""
+    asked = [0]
+    ask = Line.ask
+
+    def counted(self, ticket, deadline):
+        asked[0] += 1
+        return ask(self, ticket, deadline)
+
+    monkeypatch.setattr(Line, "ask", counted)
+
     async def main():
         loop = asyncio.get_running_loop()
         limiter = RateLimiter(1000, 10, clock=loop.time)
@@ -297,3 +309,56 @@ def test_threads_and_tasks_stand_in_one_line(clock):
     for member in crew:
         member.join()
     assert order == ["task", "thread"]
+
+
+def test_those_who_leave_from_the_middle_are_not_kept():
+    async def main():
+        loop = asyncio.get_running_loop()
+        limiter = RateLimiter("1/h", 1, clock=loop.time)
+        limiter.try_acquire()
+        first = asyncio.create_task(limiter.acquire_async())
+        for _ in range(20):
+            for _ in range(100):
+                with contextlib.suppress(Rejected):
+                    await limiter.acquire_async(timeout=0)
+            crowd = [asyncio.create_task(limiter.acquire_async(timeout=1)) for _ in range(100)]
+            await asyncio.gather(*crowd, return_exceptions=True)
+            assert len(limiter._waiting) < 250
+            assert limiter.snapshot()["waiting"] == 1
+        last = asyncio.create_task(limiter.acquire_async())
+        await asyncio.sleep(0)
+        limiter.refund()
+        await first
+        limiter.refund()
+        await last
+
+    VirtualTime(1000).run(main())
+
+
+@pytest.mark.parametrize("late", [0, 0.001, 5])
+def test_nothing_is_granted_after_the_deadline_however_late_it_is_noticed(clock, late):
+    """The thread is woken late, and there are tokens by then."""
+
+    def oversleep(seconds):
+        clock.advance(seconds + late)
+
+    limiter = RateLimiter(1, 1, clock=clock, sleep=oversleep)
+    limiter.acquire()
+    due = limiter.earliest() - clock.now
+    if late:
+        with pytest.raises(Rejected):
+            limiter.acquire(timeout=due)
+        assert limiter.tokens() == 1
+    else:
+        limiter.acquire(timeout=due)
+        assert limiter.tokens() == pytest.approx(0, abs=0.001)
+
+
+def test_a_timeout_that_is_past_already_is_a_refusal_and_none_is_an_error(clock):
+    limiter = RateLimiter(1, 1, clock=clock)
+    limiter.acquire(timeout=-1)  # it was there
+    with pytest.raises(Rejected):
+        limiter.acquire(timeout=-1)
+    with pytest.raises(ConfigError, match="timeout must be a number of seconds, not nan"):
+        limiter.acquire(timeout=float("nan"))
+    assert limiter.snapshot()["waiting"] == 0

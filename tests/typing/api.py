@@ -21,6 +21,7 @@ from trafficcore import (
     ConfigError,
     Engine,
     Facts,
+    ImpossibleCost,
     KeyedRateLimiter,
     ManifestError,
     Outcome,
@@ -37,6 +38,7 @@ from trafficcore import (
     WsgiTraffic,
 )
 from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
+from trafficcore.live import Reservation, SlidingWindowLimiter, Together
 from trafficcore.spec import Direction
 from trafficcore.web import django as in_django
 from trafficcore.web import flask as in_flask
@@ -155,6 +157,16 @@ def use_limiter() -> None:
     with limiter:
         pass
     limiter.acquire(1, timeout=0.5)
+    try:
+        turn = limiter.reserve(2, timeout=5)
+    except ImpossibleCost:
+        return
+    assert_type(turn, Reservation)
+    assert_type(turn.delay, float)
+    assert_type(turn.cancel(), float)
+    turn.correct(1.5)
+    limiter.correct(estimated=2, actual=3)
+    limiter.update("200/min", capacity=40)
 
 
 async def use_limiter_async() -> None:
@@ -176,6 +188,25 @@ def spend(user: str, amount: int = 1) -> int:
 
 
 assert_type(spend("alice", amount=2), int)
+assert_type(keyed.reserve("alice", 2), Reservation)
+assert_type(keyed.of("alice").try_acquire(2), bool)
+known = KeyedRateLimiter("10/s", known=lambda key: key.startswith("customer:"))
+
+# Other limits, and several as one
+
+sliding = SlidingWindowLimiter("100/min")
+assert_type(sliding.try_acquire(), bool)
+both = Together(limiter, sliding, keyed.of("alice"))
+assert_type(both.try_acquire((1, 1, 5)), bool)
+assert_type(both.earliest(), float)
+
+
+@both
+def spend_both(amount: int) -> int:
+    return amount
+
+
+assert_type(spend_both(1), int)
 
 # A breaker
 

@@ -4,7 +4,10 @@ from trafficcore.live.balancer import Balancer
 from trafficcore.live.breaker import CircuitBreaker
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
+from trafficcore.live.reservation import Reservation
 from trafficcore.live.shared_limiter import SharedKeyedRateLimiter, SharedRateLimiter
+from trafficcore.live.sliding_limiter import SlidingWindowLimiter
+from trafficcore.live.together import Together
 
 __all__ = [
     "Balancer",
@@ -12,6 +15,9 @@ __all__ = [
     "KeyedRateLimiter",
     "QuotaScheduler",
     "RateLimiter",
+    "Reservation",
     "SharedKeyedRateLimiter",
     "SharedRateLimiter",
+    "SlidingWindowLimiter",
+    "Together",
 ]

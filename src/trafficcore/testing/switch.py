@@ -17,10 +17,14 @@ from trafficcore.engine import Engine
 from trafficcore.engine.guard import living, locked
 from trafficcore.live import loading
 from trafficcore.live.breaker import CircuitBreaker
+from trafficcore.live.desk import Desk
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.fair_grant import Grant
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.limiter import RateLimiter
+from trafficcore.live.reservation import Reservation
+from trafficcore.live.sliding_limiter import SlidingWindowLimiter
+from trafficcore.live.together import Together
 from trafficcore.web.limits import LimitGate, Met
 
 __all__ = ["limits_off"]
@@ -62,6 +66,14 @@ async def _granted_async(
     return _Free(self, None, cost)
 
 
+def _reserved(self: RateLimiter, cost: float = 1, **_: Any) -> Reservation:
+    return Reservation(self._desk, cost, self._clock(), 0)
+
+
+def _reserved_key(self: KeyedRateLimiter, key: str, cost: float = 1, **_: Any) -> Reservation:
+    return Reservation(self._desks.get(key), cost, self._clock(), 0)
+
+
 def _era(self: CircuitBreaker, *_: Any) -> int:
     return self.machine.live or _NO_ERA
 
@@ -71,14 +83,14 @@ def _unmet(*_: Any, **__: Any) -> Met:
 
 
 _OFF: dict[type, dict[str, Callable[..., Any]]] = {
-    RateLimiter: {
-        "try_acquire": _yes,
-        "acquire": _nothing,
-        "acquire_async": _nothing_async,
-        "_check": _nothing,
-    },
+    # What waits, and what enters a block, tries first.
+    RateLimiter: {"try_acquire": _yes, "reserve": _reserved},
+    SlidingWindowLimiter: {"try_acquire": _yes, "refund": _nothing},
+    Together: {"try_acquire": _yes, "refund": _nothing},
+    Desk: {"refund": _nothing, "correct": _nothing},
     KeyedRateLimiter: {
         "try_acquire": _yes,
+        "reserve": _reserved_key,
         "acquire": _nothing,
         "acquire_async": _nothing_async,
         "_check": _nothing,

@@ -1,6 +1,7 @@
 """KeyedGcra is a dict of buckets that forgets, and nobody can tell."""
 
 import math
+import sys
 from fractions import Fraction as F
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from model.bucket import ModelBucket
-from trafficcore.core.limit import KeyedGcra
+from trafficcore.core.limit import Gcra, KeyedGcra
 from trafficcore.errors import ConfigError
 
 KEYS = st.sampled_from("abcdefgh")
@@ -116,6 +117,92 @@ def test_a_key_flood_leaves_the_offender_refused_and_memory_at_its_bound():
     # a burst's time later everything is as if nothing had been
     assert all(machine.try_acquire("new customer", 11.0) for _ in range(10))
     assert not machine.try_acquire("new customer", 11.0)
+
+
+@pytest.mark.stress
+def test_a_million_made_up_keys():
+    """The flood of the issue: nobody gains, nobody known loses, and memory stays at its bound."""
+    machine = KeyedGcra(10, 1.0, max_keys=50_000, known=lambda key: key.startswith("customer"))
+    assert machine.try_acquire("offender", 0.0, 10)
+    assert machine.try_acquire("customer 1", 0.0, 4)
+    for i in range(1_000_000):
+        machine.try_acquire(f"made up {i}", 1 + i * 1e-6)
+    assert len(machine) == 50_001
+    held = (machine.full_at, machine.keys.made_up, machine.keys.known)
+    assert sum(map(len, held)) == 2 * 50_001
+    assert sum(map(sys.getsizeof, held)) < 50_000 * 80
+    assert machine.snapshot(2.0)["known"] == 1
+    assert machine.overflowed > 900_000
+    assert not machine.try_acquire("offender", 1.999, 2)
+    assert machine.tokens_at("customer 1", 2.0) == pytest.approx(8, abs=0.001)
+    assert machine.try_acquire("customer 2", 2.0, 10)  # met in the flood: its own, and whole
+    assert not machine.try_acquire("somebody else", 2.0, 2)
+    # a burst's time later all is as if nothing had been
+    later = 2.0 + 10
+    assert machine.try_acquire("somebody else", later, 10)
+    assert machine.try_acquire("offender", later, 10)
+    assert len(machine) <= 50_002
+
+
+def test_known_keys_have_buckets_of_their_own_and_are_forgotten_as_others_are():
+    asked = []
+
+    def known(key):
+        asked.append(key)
+        return key.startswith("k")
+
+    machine = KeyedGcra(2, F(1), max_keys=1, known=known)
+    assert machine.try_acquire("a", F(0), 2)
+    assert machine.try_acquire("b", F(0), 2)  # from the overflow
+    for i in range(5):
+        assert machine.try_acquire(f"k{i}", F(0), 2)
+        assert not machine.try_acquire(f"k{i}", F(0))
+    assert machine.tokens_at("k9", F(0)) == 2
+    assert machine.earliest("k9", F(0)) == 0
+    assert machine.snapshot(F(0))["known"] == 5
+    assert asked.count("k0") == 1
+    for i in range(5, 9):
+        assert machine.try_acquire(f"k{i}", F(100))
+    assert sorted(machine.full_at) == ["a", "k5", "k6", "k7", "k8"]
+
+
+def test_reserving_and_owing_of_a_key_that_is_new():
+    machine = KeyedGcra(2, F(1), max_keys=1)
+    assert machine.reserve("a", F(0), 2) == 0
+    assert machine.reserve("a", F(0), 1) == 1
+    assert machine.reserve("a", F(0), 1, latest=F(1)) == math.inf
+    assert machine.reserve("a", F(0), 3) == math.inf
+    assert machine.level_at("a", F(0)) == -1
+    assert machine.due("a", F(0), 5) == 6
+    assert machine.reserve("b", F(0), 2) == 0  # of the overflow
+    assert machine.reserve("c", F(0), 2) == 2
+    assert machine.reserve("d", F(0), 2, latest=F(3)) == math.inf
+    machine.charge("d", 3, F(0))
+    assert machine.earliest("d", F(0)) == 6
+    owing = KeyedGcra(2, F(1))
+    owing.charge("a", 5, F(0))
+    assert owing.level_at("a", F(0)) == -3
+    assert owing.level_at("b", F(0)) == 2
+    with pytest.raises(ConfigError, match="cost must be"):
+        owing.charge("a", 0, F(0))
+
+
+@pytest.mark.parametrize("capacity", [0, 1, 2, 8])
+def test_new_settings_are_those_of_gcra_for_every_key(capacity):
+    keyed, single = KeyedGcra(4, F(1)), {key: Gcra(4, F(1)) for key in "abcd"}
+    for cost, key in enumerate("abc", start=1):
+        assert keyed.try_acquire(key, F(0), cost)
+        assert single[key].try_acquire(F(0), cost)
+    keyed.charge("c", 5, F(0))
+    single["c"].charge(5, F(0))
+    keyed.update(F(1), capacity, F(2))
+    for key, machine in single.items():
+        machine.update(F(1), capacity, F(2))
+        assert keyed.level_at(key, F(1)) == machine.level_at(F(1))
+    assert sorted(keyed.keys.made_up) == sorted(keyed.full_at)
+    with pytest.raises(ConfigError, match="at most 1000000 for each key"):
+        keyed.update(F(1), 1, 2e6)
+    assert keyed.rate == 2
 
 
 def test_a_thread_whose_now_is_old_gains_nothing_from_a_key_that_was_forgotten():
