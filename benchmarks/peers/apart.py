@@ -6,7 +6,7 @@ from typing import Any, Final
 from benchmarks.peers.rows import run
 
 #: Seconds after which a figure is given up.
-PATIENCE: Final = 300
+PATIENCE: Final = 100
 
 
 def measured_apart(peer: str, row: str) -> float | str | None:
