@@ -29,8 +29,33 @@ class ModelBucket:
         self.events.append((now, -Fraction(cost)))
         return True
 
+    def due(self, now: Fraction, cost: Fraction | int) -> Fraction | None:
+        """When so much has come in, be it more than it holds. None: never."""
+        lacking = cost - self.tokens_at(now)
+        if lacking > 0 and self.rate == 0:
+            return None
+        return now + (lacking / self.rate if lacking > 0 else 0)
+
+    def reserve(self, now: Fraction, cost: Fraction | int) -> Fraction | None:
+        due = self.due(now, cost)
+        if cost > self.capacity or due is None:
+            return None
+        self.charge(cost, now)
+        return due
+
+    def charge(self, cost: Fraction | int, now: Fraction) -> None:
+        self.events.append((now, -Fraction(cost)))
+
+    def update(self, now: Fraction, capacity: Fraction | int, rate: Fraction | int) -> None:
+        """Begin anew, with the level scaled and a debt as it is."""
+        level = self.tokens_at(now)
+        if level > 0:
+            level = level * capacity / self.capacity
+        self.capacity, self.rate = Fraction(capacity), Fraction(rate)
+        self.events = [(now, level - self.capacity)]
+
     def take_up_to(self, now: Fraction, cost: Fraction | int) -> Fraction:
-        whole = Fraction(min(Fraction(cost), self.tokens_at(now) // 1))
+        whole = max(Fraction(0), Fraction(min(Fraction(cost), self.tokens_at(now) // 1)))
         self.events.append((now, -whole))
         return whole
 

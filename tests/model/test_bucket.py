@@ -36,6 +36,23 @@ def test_refund_take_up_to_and_reset_by_hand():
     assert model.tokens_at(F(1, 2)) == F(1, 2)
 
 
+def test_debts_reservations_and_new_settings_by_hand():
+    model = ModelBucket(capacity=4, rate=1)
+    assert model.reserve(F(0), 4) == 0
+    assert model.reserve(F(0), 3) == 3
+    assert model.reserve(F(0), 5) is None
+    assert model.due(F(0), 5) == 8
+    model.charge(9, F(1))
+    assert model.tokens_at(F(1)) == -11
+    model.update(F(1), 8, 2)
+    assert model.tokens_at(F(1)) == -11
+    assert model.tokens_at(F(9)) == 5
+    model.update(F(9), 16, 0)
+    assert model.tokens_at(F(99)) == 10
+    assert model.reserve(F(99), 11) is None
+    assert model.due(F(99), 10) == 99
+
+
 def test_a_bucket_that_never_fills():
     model = ModelBucket(capacity=1, rate=0)
     assert model.earliest(F(7)) == 7

@@ -76,19 +76,58 @@ class BucketMachine(RuleBasedStateMachine):
         self.model.refund(cost, self.now)
 
     @rule(cost=st.fractions(F(1, 4), 7, max_denominator=4))
+    def reserve(self, cost):
+        due = self.model.reserve(self.now, cost)
+        assert self.real.reserve(self.now, cost) == (math.inf if due is None else due)
+
+    @rule(
+        cost=st.fractions(F(1, 4), 7, max_denominator=4),
+        patience=st.fractions(0, 3, max_denominator=4),
+    )
+    def reserve_soon(self, cost, patience):
+        due = self.model.due(self.now, cost)
+        real = self.real.reserve(self.now, cost, self.now + patience)
+        if cost > self.model.capacity or due is None or due > self.now + patience:
+            assert real == math.inf
+        else:
+            assert real == self.model.reserve(self.now, cost)
+
+    @rule(cost=st.fractions(F(1, 4), 20, max_denominator=4))
+    def charge(self, cost):
+        self.real.charge(cost, self.now)
+        self.model.charge(cost, self.now)
+
+    @rule(cost=st.fractions(F(1, 4), 20, max_denominator=4))
+    def due(self, cost):
+        due = self.model.due(self.now, cost)
+        assert self.real.due(self.now, cost) == (math.inf if due is None else due)
+
+    @rule(
+        capacity=st.fractions(0, 6, max_denominator=3),
+        rate=st.fractions(0, 4, max_denominator=5),
+    )
+    def update(self, capacity, rate):
+        rate = max(rate, self.least_rate)
+        self.real.update(self.now, capacity, rate)
+        self.model.update(self.now, capacity, rate)
+
+    @rule(cost=st.fractions(F(1, 4), 7, max_denominator=4))
     def earliest(self, cost):
         due = self.model.earliest(self.now, cost)
         assert self.real.earliest(self.now, cost) == (math.inf if due is None else due)
 
     @rule(seconds=st.fractions(0, 8, max_denominator=6))
     def read_ahead(self, seconds):
-        assert self.real.tokens_at(self.now + seconds) == self.model.tokens_at(self.now + seconds)
+        then = self.now + seconds
+        level = self.model.tokens_at(then)
+        assert self.real.level_at(then) == level
+        assert self.real.tokens_at(then) == max(0, level)
 
     def teardown(self):
         if hasattr(self, "real"):
             tokens = self.model.tokens_at(self.now)
             assert self.real.snapshot(self.now) == {
-                "tokens": tokens,
+                "tokens": max(0, tokens),
                 "capacity": self.model.capacity,
                 "rate": self.model.rate,
             }
@@ -275,6 +314,51 @@ def test_the_earliest_time_is_exact_on_floats(kind, capacity, rate, now, spent, 
     if due > now and before < due:
         assert not machine.try_acquire(max(now, before), cost)
     assert machine.try_acquire(due, cost)
+
+
+@ALL
+@given(
+    capacity=st.integers(1, 50),
+    rate=st.floats(1e-3, 1e5),
+    now=st.floats(0, 1e6),
+    steps=st.lists(st.tuples(st.floats(0, 3), st.integers(1, 50)), max_size=30),
+)
+def test_never_more_than_the_law_in_any_stretch_on_floats(kind, capacity, rate, now, steps):
+    """But for a thousandth of a token, and what the clock's own rounding is worth."""
+    assume(roomy(capacity, rate, now))
+    machine, grants = kind(capacity, rate), []
+    for wait, cost in steps:
+        now += wait * capacity / rate
+        if machine.try_acquire(now, min(cost, capacity)):
+            grants.append((now, min(cost, capacity)))
+    slack = 1 / 512 + 4 * rate * math.ulp(now)
+    for first, (start, _) in enumerate(grants):
+        total = 0
+        for at, cost in grants[first:]:
+            total += cost
+            assert total <= (capacity + rate * (at - start)) * (1 + 1e-9) + slack
+
+
+@ALL
+@pytest.mark.parametrize("rate", [1e-9, 1.0, 1e5])
+def test_reservations_and_debts_on_floats_at_any_rate(kind, rate):
+    machine = kind(2, rate)
+    now = 1e6
+    assert machine.reserve(now, 2) == now
+    due = machine.earliest(now, 1)
+    assert machine.reserve(now, 1) == pytest.approx(due, rel=1e-12)
+    assert machine.level_at(now) == pytest.approx(-1, abs=0.01)
+    machine.charge(7, now)
+    assert machine.level_at(now) == pytest.approx(-8, abs=0.01)
+    later = machine.due(now, 2)
+    assert (later - now) * rate == pytest.approx(10, rel=1e-2)
+    assert not machine.try_acquire(now + (later - now) * 0.99, 2)
+    assert machine.try_acquire(now + (later - now) * 1.01, 2)
+    for wrong in (0, -1, math.nan):
+        with pytest.raises(ConfigError, match="cost must be"):
+            machine.charge(wrong, now)
+        with pytest.raises(ConfigError, match="cost must be"):
+            machine.reserve(now, wrong)
 
 
 @given(rate=st.sampled_from([3, 7, 10, 30, 60, 99]), start=st.floats(0, 1e5))
