@@ -98,20 +98,27 @@ STEPS = st.lists(
 
 @BOTH
 @given(capacity=st.integers(1, 4), rate=st.fractions(F(1, 2), 3, max_denominator=2), steps=STEPS)
-def test_never_more_than_the_law_in_any_stretch(kind, capacity, rate, steps):
-    """Those who reserve act at the time that was named, others as soon as they are granted."""
+@pytest.mark.parametrize("books", [1, 2])
+def test_never_more_than_the_law_in_any_stretch(kind, books, capacity, rate, steps):
+    """Those who reserve act at the time that was named, others as soon as they are granted.
+
+    Two books that know nothing of each other are two processes with one bucket.
+    """
     bucket = kind(capacity, rate)
-    bookings, held, taken, now = Bookings(bucket), [], [], F(0)
+    bookings = [Bookings(bucket) for _ in range(books)]
+    held, taken, now = [], [], F(0)
     for wait, verb, cost in steps:
         now += wait
+        book = bookings[int(cost * 2) % books]
         if verb == "reserve":
-            booking = bookings.reserve(now, cost)
-            held += [booking] if booking is not None else []
+            booking = book.reserve(now, cost)
+            held += [(book, booking)] if booking is not None else []
         elif verb == "cancel" and held:
-            bookings.cancel(held[int(cost * 2) % len(held)], now)
+            book, booking = held[int(cost * 2) % len(held)]
+            book.cancel(booking, now)
         elif verb == "take" and bucket.try_acquire(now, cost):
             taken.append((now, cost))
-    uses = sorted(taken + [(booking.at, booking.cost) for booking in held if booking.open])
+    uses = sorted(taken + [(booking.at, booking.cost) for _, booking in held if booking.open])
     for first, (start, _) in enumerate(uses):
         used = F(0)
         for at, cost in uses[first:]:

@@ -10,8 +10,8 @@ Law     A bucket that holds reservations knows one number: what is left when all
         the bucket is where it would be had that one never been made. Nobody is given a time
         before that of who reserved earlier.
 State   The reservations not yet past, in order, each with the level it leaves behind; level and
-        time of the last one that is past. What takes from the bucket without reserving is not
-        seen: less may come back for it, and never more.
+        time of the last one that is past. What others take from the bucket is not seen here:
+        where it owes more than the book knows of, nothing comes back, and never too much.
 Cost    O(1) to reserve; to give back, one step for each reservation behind it.
 Twin    tests/model/bookings.py
 """
@@ -19,10 +19,14 @@ Twin    tests/model/bookings.py
 from bisect import bisect_left, bisect_right
 from math import inf
 from operator import attrgetter
+from typing import Final
 
 from trafficcore.core.limit.bucket import Bucket
 
 __all__ = ["Booking", "Bookings"]
+
+#: Tokens that rounding may lose or find: what a bucket owes beyond them was taken by others.
+_CRUMB: Final = 1 / 64
 
 _at = attrgetter("at")
 
@@ -98,12 +102,14 @@ class Bookings:
         if booking not in entries:  # its time is this very moment
             return self.refund(booking.cost, now)
         before = self._free(now)
+        others = before - self._bucket.level_at(now)
         place = entries.index(booking)
         del entries[place]
         self._recount(place)
         back = self._free(now) - before
-        if back > 0:
-            self._bucket.refund(back, now)
+        if back <= 0 or others > _CRUMB:
+            return 0
+        self._bucket.refund(back, now)
         return back
 
     def refund(self, cost: float, now: float) -> float:
