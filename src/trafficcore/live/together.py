@@ -1,8 +1,8 @@
 """Together: several limits as one verdict, all or nothing.
 
-Law     A cost is granted where every limit grants it; where one refuses, those asked before it are
-        given back what they had granted, to the last bit of what time has brought meanwhile. Who
-        waits here is served in order, and behind those who wait at one of the limits alone.
+Law     A cost is granted where every limit grants it; where one refuses, those asked before it get
+        back what they had granted, and are as if they had not been asked. Who waits here is
+        served in order, and behind those who wait at one of the limits alone.
 State   The limits, and the line of those who wait for all of them.
 Cost    That of the limits.
 """
