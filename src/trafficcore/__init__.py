@@ -21,6 +21,7 @@ from trafficcore.errors import (
 from trafficcore.outcome import Outcome, Reason
 
 if TYPE_CHECKING:
+    from trafficcore.limits import Limit, header
     from trafficcore.live.balancer import Balancer
     from trafficcore.live.breaker import CircuitBreaker
     from trafficcore.live.fair import QuotaScheduler
@@ -40,6 +41,7 @@ __all__ = [
     "Facts",
     "ImpossibleCost",
     "KeyedRateLimiter",
+    "Limit",
     "ManifestError",
     "Outcome",
     "Permit",
@@ -53,6 +55,7 @@ __all__ = [
     "TrafficError",
     "TrafficTransport",
     "WsgiTraffic",
+    "header",
 ]
 
 __version__ = "0.1.0"
@@ -64,11 +67,13 @@ _LAZY = {
     "Balancer": "trafficcore.live.balancer",
     "CircuitBreaker": "trafficcore.live.breaker",
     "KeyedRateLimiter": "trafficcore.live.limiter",
+    "Limit": "trafficcore.limits",
     "QuotaScheduler": "trafficcore.live.fair",
     "RateLimiter": "trafficcore.live.limiter",
     "SnapshotApp": "trafficcore.observe.app",
     "TrafficTransport": "trafficcore.web.httpx",
     "WsgiTraffic": "trafficcore.web.wsgi",
+    "header": "trafficcore.limits",
 }
 
 
