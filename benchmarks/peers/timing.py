@@ -1,7 +1,7 @@
-"""Rounds of the floor and of a rival in turn, medians, a ratio; every verdict counted.
+"""Rounds of the floor and of a rival in turn, the median of their ratios; every verdict counted.
 
 As in `benchmarks/measure.py`, but with no fixture around it: each rival has a process of its own.
-What is counted is the processor's time, all threads together; `clock` may say otherwise.
+What is counted is the processor's time, that of the system and of all threads with it.
 """
 
 import gc
@@ -15,12 +15,11 @@ from benchmarks.floor import Floor
 ROUNDS = 15
 CALLS = 5000
 
-Clock = Callable[[], float]
 #: Makes so many calls; returns how many were answered yes.
 Batch = Callable[[int], int]
 
 
-def batch_of(ask: Callable[[], bool]) -> Batch:
+def batch_of(ask: Callable[[], object]) -> Batch:
     """Return what asks so many times and counts yes."""
 
     def batch(calls: int) -> int:
@@ -33,43 +32,42 @@ def batch_of(ask: Callable[[], bool]) -> Batch:
     return batch
 
 
-def floors(
-    *batches: Batch, wanted: int | None = None, calls: int = CALLS, clock: Clock = time.process_time
-) -> list[float]:
-    """Return what a call of each batch costs in floors; all are timed in turn, once for warmth."""
-    floor = Floor().call
-    base: list[float] = []
-    spent: list[list[float]] = [[] for _ in batches]
-    for turn in range(ROUNDS + 1):
+def floors(batch: Batch, *, wanted: int | None = None, calls: int = CALLS) -> float:
+    """Return what a call costs in floors; `wanted` None: all are answered yes."""
+    expected = calls if wanted is None else wanted
+    return statistics.median(cost for (cost,) in _rounds((batch,), expected, calls))
+
+
+def added(bare: Batch, limited: Batch, *, calls: int = CALLS // 10) -> float:
+    """Return what a limit adds to a request, in floors."""
+    rounds = _rounds((bare, limited), calls, calls)
+    return statistics.median(with_limit - without for without, with_limit in rounds)
+
+
+def _rounds(batches: tuple[Batch, ...], expected: int, calls: int) -> list[tuple[float, ...]]:
+    """Time all in turn, each round beside the floor; a round more goes first, for warmth."""
+    floor = batch_of(Floor().call)
+    rounds = []
+    for _ in range(ROUNDS + 1):
         gc.collect()
         gc.disable()
-        begun = clock()
-        for _ in repeat(None, CALLS):
-            floor()
-        base.append((clock() - begun) / CALLS)
-        for batch, times in zip(batches, spent, strict=True):
-            begun = clock()
-            yes = batch(calls)
-            times.append((clock() - begun) / calls)
-            expected = calls if wanted is None else wanted
-            if yes != expected:
-                raise ArithmeticError(f"{yes} of {calls} said yes, not {expected}")
+        base = _each(floor, CALLS, 0)
+        rounds.append(tuple(_each(batch, calls, expected) / base for batch in batches))
         gc.enable()
-        if not turn:
-            base.clear()
-            for times in spent:
-                times.clear()
-    unit = statistics.median(base)
-    return [statistics.median(times) / unit for times in spent]
+    return rounds[1:]
+
+
+def _each(batch: Batch, calls: int, expected: int) -> float:
+    """Return the seconds of a call."""
+    begun = time.process_time()
+    yes = batch(calls)
+    spent = time.process_time() - begun
+    if yes != expected:
+        raise ArithmeticError(f"{yes} of {calls} said yes, not {expected}")
+    return spent / calls
 
 
 def floor_now() -> float:
     """Return the seconds of one floor."""
-    call = Floor().call
-    times = []
-    for _ in range(ROUNDS):
-        begun = time.process_time()
-        for _ in repeat(None, CALLS):
-            call()
-        times.append((time.process_time() - begun) / CALLS)
-    return statistics.median(times)
+    floor = batch_of(Floor().call)
+    return statistics.median(_each(floor, CALLS, 0) for _ in range(ROUNDS))
