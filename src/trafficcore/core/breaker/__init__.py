@@ -4,6 +4,7 @@ from trafficcore.core.breaker import presets
 from trafficcore.core.breaker.breaker import Breaker
 from trafficcore.core.breaker.counts import ERROR, GATEWAY_ERROR, GOOD, SLOW, Counts
 from trafficcore.core.breaker.events import Change, Exceeded
+from trafficcore.core.breaker.flights import Flight
 from trafficcore.core.breaker.keyed import KeyedBreaker
 from trafficcore.core.breaker.response import Response, answer
 from trafficcore.core.breaker.settings import (
@@ -33,6 +34,7 @@ __all__ = [
     "Counts",
     "Cumulative",
     "Exceeded",
+    "Flight",
     "HalfOpen",
     "IllegalMove",
     "KeyedBreaker",

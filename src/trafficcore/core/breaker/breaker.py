@@ -5,15 +5,16 @@ Law     Closed, each result is counted and the trip rules are looked at; the fir
         an earlier era is late and touches nothing.
 State   `live`, the era while everybody is admitted (else 0); the counters of the present
         sub-window with the edges at which the rules are looked at; a time before which everybody
-        is refused. The rest is in `counting.py`, `machine.py`, `settling.py`.
+        is refused. The rest: `counting.py`, `machine.py`, `settling.py`, `flights.py`.
 Cost    In floors of `hot-path.md`, here: acquire and a good result 0.55, a bad one 0.6, a refusal
         0.27, of which 0.1 is the clock that may not go back. A turn or an evaluation takes the
         lock and about 3.
 Source  the reference's part 5 (R1 to R28) and section 3 of its measurements.
 Twin    tests/model/breaker_log.py
 
-A permit is its era. Whoever was admitted owes one of `good`, `bad`, `record`, `ignore`, `release`.
-The first three return True when they took the lock: only then can they have changed the state.
+A permit is its era, or a flight where the call is watched. Whoever was admitted owes one of
+`good`, `bad`, `record`, `ignore`, `release`. The first three return True when they took the lock:
+only then can they have changed the state.
 """
 
 # ruff: noqa: PLR1730  # max() is a call: another thread could come between load and store
@@ -23,9 +24,9 @@ from typing import Any, ClassVar, Final
 
 from trafficcore.core.breaker.counts import ERROR
 from trafficcore.core.breaker.events import Change, Exceeded
+from trafficcore.core.breaker.flights import Flight, Watching
 from trafficcore.core.breaker.report import report
 from trafficcore.core.breaker.settings import Settings
-from trafficcore.core.breaker.settling import Settling
 from trafficcore.core.breaker.states import BY_HAND, IllegalMove, State
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
@@ -35,7 +36,7 @@ __all__ = ["Breaker"]
 _WINDOWED: Final = frozenset({State.CLOSED, State.METRICS_ONLY})
 
 
-class Breaker(Settling):
+class Breaker(Watching):
     """One breaker. Times are seconds of one clock; a clock that goes back stands still here.
 
     `lock` guards moves and turns (re-entrant, if threads share the breaker), `draw` returns a
@@ -86,7 +87,7 @@ class Breaker(Settling):
             return False
         return self._may_acquire(now)
 
-    def good(self, era: int, now: float) -> bool | None:
+    def good(self, era: int | Flight, now: float) -> bool | None:
         """Settle a call that was neither slow nor an error. *Atomic* inside a sub-window."""
         if now > self.now:
             self.now = now
@@ -101,7 +102,7 @@ class Breaker(Settling):
             return self._look(era, 0)
         return None
 
-    def bad(self, era: int, now: float, kind: int = ERROR) -> bool | None:  # noqa: C901  # flat, hot
+    def bad(self, era: int | Flight, now: float, kind: int = ERROR) -> bool | None:  # noqa: C901  # flat, hot
         """Settle a call by its kind: ERROR, SLOW, both, GATEWAY_ERROR. *Atomic* up to an edge."""
         if now > self.now:
             self.now = now
@@ -140,7 +141,7 @@ class Breaker(Settling):
 
     def record(  # noqa: C901  # flat, hot
         self,
-        era: int,
+        era: int | Flight,
         now: float,
         error: bool = False,
         duration: float = 0,
@@ -188,7 +189,7 @@ class Breaker(Settling):
             return self._look(era, kind)
         return None
 
-    def ignore(self, era: int, now: float) -> None:
+    def ignore(self, era: int | Flight, now: float) -> None:
         """Settle a call that shall count for nothing. *Atomic* while closed."""
         if now > self.now:
             self.now = now
@@ -197,7 +198,7 @@ class Breaker(Settling):
         else:
             self._give_back(era, ignored=True)
 
-    def release(self, era: int, now: float) -> None:
+    def release(self, era: int | Flight, now: float) -> None:
         """Give back a permit whose call never ran or was cancelled. *Atomic* while closed."""
         if now > self.now:
             self.now = now

@@ -149,7 +149,6 @@ class Counting:
             self._d += one[5]
             if not kind:
                 self._c += 1
-        self._run = self._run + 1 if kind & 1 else 0
         return True
 
     def _weigh(self, now: float, decide: bool, shut: bool) -> int:

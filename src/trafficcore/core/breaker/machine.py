@@ -12,6 +12,7 @@ Source  the reference's rules R3, R5, R11, R15 to R17, R20, R21, R25.
 # ruff: noqa: PLR1730  # max() is a call: another thread could come between load and store
 
 import math
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ class Machine(Counting):
         "_deadline",
         "_draw",
         "_ends",
+        "_flights",
         "_from_closed",
         "_frozen",
         "_opened_for",
@@ -73,6 +75,8 @@ class Machine(Counting):
         self, settings: Settings, now: float, lock: Any, draw: Callable[[], float] | None
     ) -> None:
         self._draw = draw
+        #: Calls of this era that may become slow before they end, oldest first.
+        self._flights: OrderedDict[Any, None] = OrderedDict()
         self._require_draw(settings)
         super().__init__(settings, now, lock)
         #: Openings since the breaker was last closed.
@@ -185,6 +189,7 @@ class Machine(Counting):
             raise
         if settings is not None:
             self._adopt(settings, at)
+        self._flights.clear()
         was, self._state = self._state, to
         self.era += 1
         self.attempts = attempts

@@ -89,15 +89,23 @@ class Probes:
         if not self.admitted and self._settings.max_wait_from == "first_probe":
             self.deadline = math.inf
 
-    def add(self, kind: int, one: Tally, *, own: bool) -> bool | None:
+    def land(self, more: Tally) -> None:
+        """Add to the result of a probe that was judged in flight, and take its place back."""
+        self.flying -= 1
+        self.tally = add(self.tally, more)
+        self.run = self.run + 1 if more[1] else 0
+
+    def add(self, kind: int, one: Tally, *, own: bool, over: bool = True) -> bool | None:
         """Count a result; return whether the service is well, or UNDECIDED.
 
-        `own`: it is of this period, else of an earlier one and frees no place.
+        `own`: it is of this period, else of an earlier one, and frees its place. `over`: its call
+        has ended, else whether it failed is not known yet.
         """
         if own:
             self.flying -= 1
         self.tally = tally = add(self.tally, one)
-        self.run = self.run + 1 if kind & 1 else 0
+        if over:
+            self.run = self.run + 1 if kind & 1 else 0
         self.bad += self._judge.matters[kind]
         verdict = self._settings.verdict
         if isinstance(verdict, Ratio):

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from trafficcore.core.breaker.events import Change
 from trafficcore.core.breaker.machine import Machine
-from trafficcore.core.breaker.states import State
+from trafficcore.core.breaker.states import TRANSITIONS, State
 
 __all__ = ["report"]
 
@@ -31,6 +31,8 @@ def report(machine: Machine, now: float) -> dict[str, Any]:
         "retry_at": retry_at,
         "retry_after": None if retry_at is None else max(machine._ends - now, 0),  # noqa: SLF001
         "next_deadline": None if deadline == math.inf else deadline,
+        "next_state": _next(machine),
+        "watched": len(machine._flights),  # noqa: SLF001
         "attempts": machine.attempts,
         "rejected": machine.rejected,
         "rejected_total": machine.refused_before + machine.rejected,
@@ -61,6 +63,16 @@ def _floor(machine: Machine) -> int:
     if state is State.HALF_OPEN:
         return machine._probes.floor  # noqa: SLF001
     return machine.settings.minimum()
+
+
+def _next(machine: Machine) -> str | None:
+    """Return the state that time alone leads to; None: it leads nowhere."""
+    state = machine._state  # noqa: SLF001
+    if state is State.OPEN:
+        return (State.CLOSED if machine.settings.half_open is None else State.HALF_OPEN).value
+    if state is State.HALF_OPEN and machine._probes.deadline < math.inf:  # noqa: SLF001
+        return TRANSITIONS[state, machine._probes.at_deadline].value  # noqa: SLF001
+    return None
 
 
 def _run(machine: Machine) -> int:

@@ -73,6 +73,7 @@ class Settling(Machine):
             state = self._state
             if state is _CLOSED or state is _METRICS_ONLY:
                 if self._count(now, kind, one, now if start is None else start):
+                    self._run = self._run + 1 if error else 0
                     self._evaluate(now, kind)
             elif state is _HALF_OPEN:
                 self._judge_probe(now, kind, one, own=own)
@@ -80,8 +81,10 @@ class Settling(Machine):
                 self._frozen = add(self._frozen, one)
         return True
 
-    def _judge_probe(self, now: float, kind: int, one: Tally, *, own: bool) -> None:
-        well = self._probes.add(kind, one, own=own)
+    def _judge_probe(
+        self, now: float, kind: int, one: Tally, *, own: bool, over: bool = True
+    ) -> None:
+        well = self._probes.add(kind, one, own=own, over=over)
         if well is UNDECIDED:
             self._set_gates()
         elif well:

@@ -110,6 +110,19 @@ class TimeWindow:
         self.kept = add(self.kept, one)
         return True
 
+    def place(self, start: float) -> int:
+        """Return where the result lies that was counted last: the number of its bucket."""
+        return min(int(start // self._step), self._index) if self.direct else self._index
+
+    def amend(self, place: int, more: Tally) -> bool:
+        """Add to a result in the ring; False: its bucket has left it."""
+        for at, (index, part) in enumerate(self._ring):
+            if index == place:
+                self._ring[at] = (index, add(part, more))
+                self.kept = add(self.kept, more)
+                return True
+        return False
+
     def read(self, now: float, fresh: Tally) -> Tally:
         """Return what counts at `now`, `fresh` included."""
         kept = self.kept
@@ -178,6 +191,29 @@ class CountWindow:
             over -= many
         self.kept = kept
 
+    def place(self, start: float) -> int:  # noqa: ARG002
+        """Return where the result lies that was counted last: its number, of all there were."""
+        return self.evicted + self.kept[0] - 1
+
+    def amend(self, place: int, more: Tally) -> bool:
+        """Add to one result; False: it is none of the last ones any more."""
+        before = place - self.evicted
+        if before < 0:
+            return False
+        runs, later = self._runs, []
+        left = self.kept[0] - runs[-1][0]
+        while left > before:  # not in the last run
+            later.append(runs.pop())
+            left -= runs[-1][0]
+        many, one = runs.pop()
+        first = before - left
+        for times, each in ((first, one), (1, add(one, more)), (many - first - 1, one)):
+            if times:
+                runs.append((times, each))
+        runs.extend(reversed(later))
+        self.kept = add(self.kept, more)
+        return True
+
     def read(self, now: float, fresh: Tally) -> Tally:  # noqa: ARG002
         """Return what counts; the breaker has turned, so what is `fresh` is none of it."""
         return add(self.kept, fresh)
@@ -205,6 +241,15 @@ class CumulativeWindow:
     def add(self, one: Tally, start: float) -> bool:  # noqa: ARG002
         """Take in one result."""
         self.kept = add(self.kept, one)
+        return True
+
+    def place(self, start: float) -> int:  # noqa: ARG002
+        """Return where the result lies that was counted last: among all."""
+        return 0
+
+    def amend(self, place: int, more: Tally) -> bool:  # noqa: ARG002
+        """Add to a result."""
+        self.kept = add(self.kept, more)
         return True
 
     def read(self, now: float, fresh: Tally) -> Tally:  # noqa: ARG002
