@@ -179,24 +179,27 @@ class FairQueue:
 
     def backlog(self) -> Any:
         """Return the cost that all who wait wait for; O(lanes)."""
-        return sum(lane.backlog() for lanes in self._busy() for lane in lanes)
+        return sum(lane.backlog() for lanes in self.busy() for lane in lanes)
 
     def newest_of_heaviest(self) -> Any:
         """Return the newest entry of the flow that waits for most, by weight; O(lanes)."""
-        return views.newest_of_heaviest(self._busy())
+        return views.newest_of_heaviest(self.busy())
 
     def ahead(self, entry: Any) -> tuple[int, Any]:
         """Return how many go before `entry`, and their cost, as things stand; O(waiting)."""
-        return views.ahead(entry, self._busy(), start=self._start)
+        return views.ahead(entry, self.busy(), start=self._start)
+
+    def preceding(self, entry: Any) -> Any:
+        """Return at least what goes before the newest `entry` of its lane, and its own cost."""
+        return views.preceding(entry, self.busy(), start=self._start)
 
     def flows(self) -> dict[Hashable, tuple[int, Any]]:
         """Return how many wait in each flow, and the cost they wait for; O(waiting)."""
-        return views.flows(self._busy())
+        return views.flows(self.busy())
 
     def clear(self) -> list[Any]:
         """Take everybody out and return them in the order of their arrival."""
-        lanes = (lane for lanes in self._busy() for lane in lanes)
-        entries = [entry for lane in lanes for entry in lane.fifo if entry.waiting]
+        entries = [e for lanes in self.busy() for lane in lanes for e in lane.fifo if e.waiting]
         for entry in entries:
             self.cancel(entry)
         return sorted(entries, key=lambda entry: entry.seq)
@@ -287,13 +290,10 @@ class FairQueue:
         self._since = self._arrived
         self._virtual = 0
 
-    def _busy(self) -> list[list[Lane]]:
-        """Return the lanes in which somebody waits, flow by flow."""
-        found = [
-            [lane for lane in home.lanes.values() if lane.fifo] for home in self._homes.values()
-        ]
-        found += [[lane] for lane in self._lanes.values() if lane.fifo and lane.home is None]
-        return [lanes for lanes in found if lanes]
+    def busy(self) -> list[list[Lane]]:
+        """Return the lanes in which somebody waits, flow by flow; O(those lanes)."""
+        tops = [lane for top in self.heap if (lane := top[2]).top is top]
+        return [[lane] if lane.home is None else lane.home.backlogged() for lane in tops]
 
     def _check(self) -> None:
         """Assert every invariant of the structure; for tests."""

@@ -129,6 +129,10 @@ class Home:
             self.note(lane, again=False, start=start)
             self.first = lane
 
+    def backlogged(self) -> list[Lane]:
+        """Return the lanes in which somebody waits."""
+        return [lane for lane in self.lanes.values() if lane.fifo]
+
     def note(self, lane: Lane, *, again: bool, start: bool) -> None:
         """Note that a lane has a new head, or none; `again`: it had one before."""
         if not again:

@@ -37,13 +37,14 @@ class QuotaQueue:
 
     `lock` is re-entrant. `max_waiting` bounds the queue: when full, the newest of the flow that
     waits for most by weight leaves, which may be the newcomer. `queue=False`: nobody waits at all.
+    `foresee` refuses at once who could not go by his deadline even if nobody else came any more.
     """
 
     ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
 
     __slots__ = (
-        "_budget", "_deadlines", "_decided", "_fair", "_lock", "_max_waiting", "_queueing",
-        "_till", "_unit", "cancelled", "refused", "timed_out",
+        "_budget", "_deadlines", "_decided", "_fair", "_foresee", "_lock", "_max_waiting",
+        "_queueing", "_till", "_unit", "cancelled", "refused", "timed_out",
     )  # fmt: skip
 
     def __init__(
@@ -54,20 +55,19 @@ class QuotaQueue:
         tags: str = "finish",
         max_waiting: int | None = None,
         queue: bool = True,
+        foresee: bool = False,
     ) -> None:
         if max_waiting is not None and max_waiting < 0:
             raise ConfigError(f"max_waiting must be from 0, not {max_waiting!r}")
         self._budget: Any = budget
         self._lock = lock
         self._fair = FairQueue(tags=tags, entry=Waiter)
-        self._max_waiting = max_waiting
-        self._queueing = queue
+        self._max_waiting, self._queueing, self._foresee = max_waiting, queue, foresee
         #: Multiplied with a cost it makes a plain number of whatever number class a caller has.
         self._unit = budget.unit
         self._deadlines = Deadlines()
         self._decided: list[Waiter] = []
         self._till = Till(budget, self._fair)
-        #: How many left the queue without a grant; the fast path counts nothing.
         self.timed_out = self.refused = self.cancelled = 0
 
     @property
@@ -129,18 +129,23 @@ class QuotaQueue:
                 return Waiter.refused(now, cost, deadline, item, reason)
             fair = self._fair
             waiter: Waiter = fair.push(flow, cost, weight, item, key)
-            waiter.fate = WAITING
-            waiter.deadline = deadline
+            waiter.fate, waiter.deadline, waiter.lease = WAITING, deadline, 0
             waiter.reason = waiter.wake = waiter.verdict = None
-            waiter.lease = 0
             if deadline < inf:
                 self._deadlines.note(waiter, fair.waiting)
-            if self._max_waiting is not None and fair.waiting > self._max_waiting:
-                victim = fair.newest_of_heaviest()
-                self._refuse(victim, now, Reason.QUEUE_FULL)
-                if victim is not waiter:
-                    self._decided.append(victim)
+            if self._foresee and deadline < inf and self._till.too_late(now, waiter):
+                self._refuse(waiter, now, Reason.QUEUE_TIMEOUT)
+            elif self._max_waiting is not None and fair.waiting > self._max_waiting:
+                self.evict(now, waiter)
             return waiter
+
+    def evict(self, now: float, newcomer: Waiter) -> None:
+        """Refuse the newest of the flow that waits for most, be it the newcomer. *Guarded*."""
+        with self._lock:
+            victim = self._fair.newest_of_heaviest()
+            self._refuse(victim, now, Reason.QUEUE_FULL)
+            if victim is not newcomer:
+                self._decided.append(victim)
 
     def poll(self, now: float) -> list[Waiter]:
         """Grant and time out what is due; return whose fate was decided, in that order. *Guarded*.
@@ -170,10 +175,9 @@ class QuotaQueue:
         Valid until somebody comes, cancels, or gives something back.
         """
         with self._lock:
-            fair = self._fair
-            if self._decided or (fair.heap and self._budget.dry):
+            if self._decided or (self._fair.heap and self._budget.dry):
                 return -inf
-            due = self._till.due(fair.head())
+            due = self._till.due(self._fair.head())
             if self._deadlines.heap:
                 first = self._deadlines.first()
                 if first < due:
@@ -238,6 +242,17 @@ class QuotaQueue:
         with self._lock:
             return self._fair.ahead(waiter)
 
+    def ready_at(self, now: float, waiter: Waiter) -> Any:
+        """Return when `waiter` goes, as things stand; None: unknown. *Guarded*."""
+        with self._lock:
+            return self._till.retry_at(now, self._fair.ahead(waiter)[1] + waiter.cost)
+
+    def idle(self, now: float) -> bool:
+        """Whether it is as it was when it was new: nothing taken, nobody there. *Guarded*."""
+        with self._lock:
+            full = self._budget.level(now) >= self._budget.capacity
+            return full and not (self._fair.waiting or self._decided)
+
     def clear(self) -> None:
         """Drop everybody undecided and untold: they wait in the parent of a fork. *Guarded*."""
         with self._lock:
@@ -250,14 +265,9 @@ class QuotaQueue:
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return tokens, queues and counts as plain data. *Guarded*."""
         with self._lock:
-            return {
-                "tokens": self._budget.level(now),
-                **views.snapshot(self._fair.flows()),
-                "granted": self._till.granted,
-                "timed_out": self.timed_out,
-                "refused": self.refused,
-                "cancelled": self.cancelled,
-            }
+            own = {name: getattr(self, name) for name in ("timed_out", "refused", "cancelled")}
+            found = {"tokens": self._budget.level(now), **views.snapshot(self._fair.flows())}
+            return {**found, "granted": self._till.granted, **own}
 
     def _free_or_odd(self, cost: float) -> int:
         if not cost <= 0:

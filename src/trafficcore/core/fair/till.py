@@ -118,6 +118,11 @@ class Till:
             cost -= self.chosen.cost
         return self._budget.supplied(now, cost)
 
+    def too_late(self, now: float, waiter: Waiter) -> bool:
+        """Whether a newcomer could not go by his deadline, as far as those who wait can tell."""
+        at = self.retry_at(now, self._fair.preceding(waiter))
+        return at is not None and bool(at > waiter.deadline)
+
     def drop(self, waiter: Waiter, now: float = -inf) -> None:
         """Note one who leaves before he may go; what he has paid comes back."""
         self._dropped += 1

@@ -8,7 +8,7 @@ from typing import Any
 
 from trafficcore.core.fair.lanes import Lane
 
-__all__ = ["ahead", "flows", "newest_of_heaviest", "snapshot"]
+__all__ = ["ahead", "flows", "newest_of_heaviest", "preceding", "snapshot"]
 
 Flows = Iterable[list[Lane]]
 
@@ -30,6 +30,27 @@ def ahead(entry: Any, busy: Flows, *, start: bool) -> tuple[int, Any]:
                 count += 1
                 cost += other.cost
     return count, cost
+
+
+def preceding(entry: Any, busy: Flows, *, start: bool) -> Any:
+    """Return at least what goes before the newest of a lane, and itself, if nobody comes or leaves.
+
+    Where the requests of a lane are alike in cost and weight it is short by one of each at most;
+    O(lanes), whatever waits in them.
+    """
+    own = entry.lane
+    total = own.backlog()
+    share = total - entry.cost if start else total
+    tag = own.clock + share * _width(own) / entry.weight
+    for lanes in busy:
+        for lane in lanes:
+            if lane is not own:
+                head = lane.fifo[0]
+                due = (tag - lane.clock) * head.weight / _width(lane) - head.cost
+                backlog = lane.backlog()
+                if due > 0:
+                    total += due if due < backlog else backlog
+    return total
 
 
 def flows(busy: Flows) -> dict[Hashable, tuple[int, Any]]:
@@ -64,6 +85,11 @@ def newest_of_heaviest(busy: Flows) -> Any:
         if heaviest is None or weight > heaviest:
             newest, heaviest = last, weight
     return newest
+
+
+def _width(lane: Lane) -> int:
+    """Return among how many lanes of its flow a lane's weight is divided."""
+    return 1 if lane.home is None else lane.home.busy
 
 
 def _tagged(lane: Lane, *, start: bool) -> Iterator[tuple[Any, Any]]:
