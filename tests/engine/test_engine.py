@@ -243,20 +243,35 @@ def test_a_full_house_waits_in_weighted_order_and_leaves_with_a_permit() -> None
 
 
 def test_who_waits_too_long_is_refused_and_pays_nothing() -> None:
-    engine = p.engine(p.limit(5), p.quota(1, 1, timeout=0.5))
+    engine = p.engine(p.limit(5), p.quota(1, 1, timeout=1.5))
     admitted(engine, 0)
     ticket = engine.admit(p.request(), 0)
     assert isinstance(ticket, Queued)
-    assert ticket.deadline == 0.5
-    ((woken, answer),) = engine.poll(0.6)
+    assert ticket.deadline == 1.5
+    faster = engine.admit(p.request(headers={"user_type": "subscriber"}), 0.5)
+    assert [woken for woken, _ in engine.poll(1)] == [faster]
+    ((woken, answer),) = engine.poll(1.6)
     assert woken is ticket
     assert isinstance(answer, Rejection)
-    assert (answer.status, answer.reason) == (503, Reason.QUEUE_TIMEOUT)
-    assert engine.snapshot(0.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(
-        4.05, abs=SLACK
+    assert (answer.status, answer.reason, answer.retry_at) == (503, Reason.QUEUE_TIMEOUT, 2)
+    assert engine.snapshot(1.6)["rules"][0]["buckets"][0]["tokens"] == pytest.approx(
+        5 - 2 + 1.6 * 5 / 60, abs=SLACK
     )
-    admitted(engine, 1)
-    assert engine.snapshot(1)["traffic"]["inbound"]["queued"] == 0
+    admitted(engine, 2)
+    assert engine.snapshot(2)["traffic"]["inbound"]["queued"] == 0
+
+
+def test_who_cannot_be_served_in_time_is_refused_at_once_and_told_when() -> None:
+    engine = p.engine(p.limit(5), p.quota(1, 1, timeout=1.5))
+    admitted(engine, 0)
+    assert isinstance(engine.admit(p.request(), 0), Queued)
+    answer = engine.admit(p.request(), 0.25)
+    assert isinstance(answer, Rejection)
+    assert (answer.status, answer.reason, answer.retry_at) == (503, Reason.QUEUE_TIMEOUT, 2)
+    assert answer.retry_after == 1.75
+    found = engine.snapshot(0.25)
+    assert found["traffic"]["inbound"]["queued"] == 1
+    assert found["rules"][1]["quota"]["workloads"][-1]["refused"] == 1
 
 
 def test_who_never_waits_is_refused_at_once() -> None:

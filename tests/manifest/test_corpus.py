@@ -44,7 +44,10 @@ def test_a_manifest_of_the_corpus_becomes_what_it_must(file):
 
 
 def test_the_corpus_has_every_kind_and_a_file_of_faults():
-    kinds = ("ASMLocalRateLimiter", "ASMCircuitBreaker", "DestinationRule", "QuotaSchedulingPolicy")
+    kinds = (
+        "ASMLocalRateLimiter", "ASMCircuitBreaker", "DestinationRule", "QuotaSchedulingPolicy",
+        "RateLimitingPolicy", "ConcurrencyLimitingPolicy", "ConcurrencySchedulingPolicy",
+    )  # fmt: skip
     text = "".join(file.read_text(encoding="utf-8") for file in FILES if file.stem != "faults")
     assert all(f"kind: {kind}" in text for kind in kinds)
     assert len(manifest.check(CORPUS / "faults.yaml").errors) > 20

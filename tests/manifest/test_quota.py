@@ -7,8 +7,10 @@ from trafficcore import manifest
 from trafficcore.spec import (
     Direction,
     Expression,
+    LabelKeys,
     LabelMatcher,
     QuotaSelector,
+    RequestParts,
     Requirement,
     RequirementOp,
     Workload,
@@ -17,6 +19,8 @@ from trafficcore.spec import (
 
 AT = "spec.quota_scheduler"
 LATER = "has no effect in this version"
+MARGIN = "has no effect in process: requests bring no deadline of their own"
+SECTION = "has no effect in process: a service is found by its name, namespace and port"
 
 
 def scheduler(text, more=""):
@@ -92,24 +96,23 @@ def test_bounds_of_the_limiter(text, fault):
     assert the_fault(limiter(text)) == f"{AT}.rate_limiter.{fault}"
 
 
-def test_a_bucket_per_label_is_named():
-    note = f"{LATER}: one bucket serves all values of the label"
-    assert remarks(limiter("{interval: 1s, limit_by_label_key: k}")) == [
-        f"{AT}.rate_limiter.limit_by_label_key: {note}"
-    ]
-    assert remarks(limiter("{interval: 1s, label_key: k}")) == [
-        f"{AT}.rate_limiter.label_key: {note}",
-        f"{AT}.rate_limiter.label_key: is deprecated: write limit_by_label_key",
-    ]
-    clean(limiter("{interval: 1s, limit_by_label_key: ''}"))
+def test_a_bucket_per_label():
+    text = limiter("{interval: 1s, limit_by_label_key: k}")
+    clean(text)
+    assert the_quota(text).keys == LabelKeys(limit="k")
+    old = limiter("{interval: 1s, label_key: k}")
+    assert the_quota(old).keys == LabelKeys(limit="k")
+    assert remarks(old) == [f"{AT}.rate_limiter.label_key: is deprecated: write limit_by_label_key"]
+    both = limiter("{interval: 1s, label_key: old, limit_by_label_key: new}")
+    assert the_quota(both).keys == LabelKeys(limit="new")
+    assert the_quota(limiter("{interval: 1s, limit_by_label_key: ''}")).keys == LabelKeys()
 
 
-def test_idle_time_is_named_unless_it_is_the_default():
-    assert remarks(limiter("{interval: 1s, max_idle_time: 0s}")) == [
-        f"{AT}.rate_limiter.max_idle_time: {LATER}"
-    ]
-    clean(limiter("{interval: 1s, max_idle_time: 7200s}"))
-    clean(limiter("{interval: 1s, max_idle_time: 2h}"))
+@pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("7200s", 7200), ("2h", 7200)])
+def test_idle_time(text, seconds):
+    found = limiter(f"{{interval: 1s, max_idle_time: {text}}}")
+    clean(found)
+    assert the_quota(found).max_idle_time == seconds
 
 
 def test_lazy_sync_is_a_notice():
@@ -192,20 +195,36 @@ def test_several_selectors_and_none():
     assert the_quota(quota(f"{QUOTA}selectors: []\n")).selectors == (QuotaSelector(),)
 
 
-def test_groups_and_ports_of_selectors_are_named():
+def test_groups_of_selectors_are_named_and_ports_act():
     text = quota(f"{QUOTA}selectors: [{{agent_group: other, port: {{number: 80}}}}]\n")
     assert remarks(text) == [
         f"{AT}.selectors[0].agent_group: has no effect in process: this process is its own agent",
-        f"{AT}.selectors[0].port: {LATER}",
     ]
+    assert the_quota(text).selectors == (QuotaSelector(port=80),)
 
 
-def test_match_requests_leave_the_policy_out():
-    text = quota(f"{QUOTA}match_requests: [{{method: GET, path: /, headers: {{a: b}}, "
-                 "target_service: {name: web, port: 80}}]\n")  # fmt: skip
-    assert manifest.load(text).quotas == ()
-    assert remarks(text) == [f"{AT}.match_requests: {LATER}: the policy is left out"]
-    clean(quota(f"{QUOTA}match_requests: []\n"))
+def test_match_requests_are_further_ways_to_select():
+    entry = (
+        "{method: GET, path: /a/*, host: a.example, scheme: http, headers: {a: b}, "
+        "target_service: {name: web, port: 80, kind: Service}}"
+    )
+    text = quota(f"{QUOTA}match_requests: [{entry}]\n")
+    clean(text)
+    parts = RequestParts(
+        method="GET", path="/a/*", host="a.example", scheme="http", headers=(("a", "b"),)
+    )
+    service = "web.shop.svc.cluster.local"
+    wanted = QuotaSelector(service=service, port=80, request=parts)
+    assert the_quota(text).selectors == (wanted,)
+    both = quota(f"{QUOTA}selectors: [{{service: other}}]\nmatch_requests: [{entry}]\n")
+    other = QuotaSelector(service="other.shop.svc.cluster.local")
+    assert the_quota(both).selectors == (other, wanted)
+    assert the_quota(quota(f"{QUOTA}match_requests: []\n")).selectors == (QuotaSelector(),)
+    section = quota(
+        f"{QUOTA}match_requests:\n- target_service: {{name: w, namespace: far, section_name: s}}\n"
+    )
+    assert remarks(section) == [f"{AT}.match_requests[0].target_service.section_name: {SECTION}"]
+    assert the_quota(section).selectors[0].service == "w.far.svc.cluster.local"
     assert the_fault(quota(f"{QUOTA}match_requests: [{{target_service: {{}}}}]\n")) == (
         f"{AT}.match_requests[0].target_service.name: is required"
     )
@@ -284,14 +303,16 @@ def test_bounds_of_the_scheduler(text, fault):
 @pytest.mark.parametrize(
     "name", ["priority_label_key", "tokens_label_key", "fairness_label_key", "workload_label_key"]
 )
-def test_label_keys_are_named(name):
-    assert remarks(scheduler(f"{{{name}: k}}")) == [f"{AT}.scheduler.{name}: {LATER}"]
-    clean(scheduler(f"{{{name}: ''}}"))
+def test_label_keys(name):
+    text = scheduler(f"{{{name}: k}}")
+    clean(text)
+    assert the_quota(text).keys == LabelKeys(**{name.removesuffix("_label_key"): "k"})
+    assert the_quota(scheduler(f"{{{name}: ''}}")).keys == LabelKeys()
 
 
 def test_the_margin_is_named_unless_it_is_the_default():
     assert remarks(scheduler("{decision_deadline_margin: 20ms}")) == [
-        f"{AT}.scheduler.decision_deadline_margin: {LATER}"
+        f"{AT}.scheduler.decision_deadline_margin: {MARGIN}"
     ]
     clean(scheduler("{decision_deadline_margin: 0.01s}"))
 

@@ -139,12 +139,28 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
 
 @needs_shared
 @pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("01-rate-limit-per-user", []),
+        ("02-concurrency-limit", []),
+        ("04-quota-two-workloads", ["rate_limiter.lazy_sync"]),
+        ("05-quota-by-label", []),
+        ("06-concurrency-two-workloads", ["alerter"]),
+    ],
+)
+def test_the_suites_policies_load_and_say_what_has_no_effect_here(name, told):
+    policy = load(f"scheduling/{name}.yaml")
+    (rule,) = policy.quotas
+    fields = [notice.split(" has no")[0].removeprefix("field spec.") for notice in words(policy)]
+    assert [field.partition(".")[2] for field in fields] == told
+    assert rule.source.name
+
+
+@needs_shared
+@pytest.mark.parametrize(
     ("name", "kind"),
-    [("01-rate-limit-per-user", "RateLimitingPolicy"),
-     ("02-concurrency-limit", "ConcurrencyLimitingPolicy"),
-     ("03-load-ramp", "LoadRampingPolicy"),
-     ("06-concurrency-two-workloads", "ConcurrencySchedulingPolicy")],
-)  # fmt: skip
+    [("03-load-ramp", "LoadRampingPolicy")],
+)
 def test_the_suites_later_kinds_are_named(name, kind):
     assert words(load(f"scheduling/{name}.yaml")) == [
         f"kind {kind} is not read in this version; skipped"

@@ -48,7 +48,21 @@ HONOURED = {
         quota_scheduler.rate_limiter.delay_initial_fill quota_scheduler.selectors[].service
         quota_scheduler.scheduler.workloads[].label_matcher.expression.label_matches.regex
         quota_scheduler.scheduler.workloads[].parameters.queue_timeout
+        quota_scheduler.rate_limiter.limit_by_label_key quota_scheduler.rate_limiter.max_idle_time
+        quota_scheduler.scheduler.priority_label_key quota_scheduler.scheduler.tokens_label_key
+        quota_scheduler.scheduler.fairness_label_key quota_scheduler.scheduler.workload_label_key
+        quota_scheduler.match_requests[].target_service.name
+        quota_scheduler.selectors[].port.number
         quota_scheduler.scheduler.denied_response_status_code""",
+    "RateLimitingPolicy": """
+        rate_limiter.bucket_capacity rate_limiter.parameters.limit_by_label_key
+        rate_limiter.request_parameters.tokens_label_key rate_limiter.match_requests[].path""",
+    "ConcurrencyLimitingPolicy": """
+        concurrency_limiter.max_concurrency concurrency_limiter.parameters.max_inflight_duration
+        concurrency_limiter.request_parameters.denied_response_status_code""",
+    "ConcurrencySchedulingPolicy": """
+        concurrency_scheduler.concurrency_limiter.limit_by_label_key
+        concurrency_scheduler.scheduler.workloads[].parameters.priority""",
 }
 WARNED = {
     "ASMLocalRateLimiter": """
@@ -61,9 +75,8 @@ WARNED = {
         trafficPolicy.loadBalancer.consistentHash.maglev.tableSize
         trafficPolicy.loadBalancer.warmup trafficPolicy.connectionPool.http.maxRetries""",
     "QuotaSchedulingPolicy": """
-        quota_scheduler.rate_limiter.limit_by_label_key quota_scheduler.rate_limiter.lazy_sync
-        quota_scheduler.scheduler.fairness_label_key quota_scheduler.match_requests
-        quota_scheduler.match_requests[].target_service.name quota_scheduler.alerter""",
+        quota_scheduler.rate_limiter.lazy_sync quota_scheduler.scheduler.decision_deadline_margin
+        quota_scheduler.match_requests[].target_service.kind quota_scheduler.alerter""",
 }
 
 

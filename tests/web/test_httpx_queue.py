@@ -81,14 +81,14 @@ def test_tasks_wait_for_their_turn_and_the_loop_runs_on(lib, clock):
 
 
 def test_the_policys_patience_ends_in_its_refusal(lib, clock):
-    gate = engine(quota(1, timeout=0.5))
+    gate = engine(quota(1, timeout=1.5))
 
     async def run():
         async with async_client_of(lib, gate, clock) as client:
             await client.get(URL)
             waiting = asyncio.create_task(client.get(URL))
             await turns(lambda: outbound(gate)["queued"])
-            pass_time(gate, clock, 0.5)
+            pass_time(gate, clock, 1.6)  # whoever looks after the deadline grants nothing
             return await waiting
 
     response = asyncio.run(run())

@@ -3,7 +3,7 @@
 Nothing that is running changes before everything is built: a set with any fault changes nothing.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -11,18 +11,17 @@ import attrs
 
 from trafficcore.core.breaker import Breaker, Open, Settings, Time
 from trafficcore.core.breaker import Rule as TripRule
-from trafficcore.core.fair import QuotaQueue, TokenBucket
 from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.engine.clusters import compile_clusters
 from trafficcore.engine.declared import RouteNames, with_declared
-from trafficcore.engine.entries import BreakEntry, LimitEntry, QuotaEntry
+from trafficcore.engine.entries import BreakEntry, LimitEntry
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate
+from trafficcore.engine.quotas import compile_quotas
 from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.rule import Rule
-from trafficcore.engine.schedule import QuotaStage
-from trafficcore.engine.shadow import ShadowBreaker, ShadowLimit, ShadowQueue
+from trafficcore.engine.shadow import ShadowBreaker, ShadowLimit
 from trafficcore.engine.stages import BreakStage, ConnectionStage, LimitStage, Tell
 from trafficcore.engine.stock import Stock
 from trafficcore.engine.table import Table
@@ -32,12 +31,11 @@ from trafficcore.spec import (
     Limit,
     Policy,
     QuotaRule,
-    QuotaSelector,
     RateLimitRule,
     Scope,
 )
 
-__all__ = ["Build", "compile_policy", "selectors_of", "virtual_hosts"]
+__all__ = ["Build", "compile_policy", "virtual_hosts"]
 
 #: Connections whose buckets are kept; beyond them only full ones are forgotten.
 _CONNECTIONS = 10_000
@@ -45,7 +43,6 @@ Spec = RateLimitRule | BreakRule | QuotaRule
 #: What a rule says of sharing, the limit's name, capacity and rate: a bucket that other processes
 #: draw on too, or None where it is to be this process's own.
 Shared = Callable[[str, str, float, float], Any]
-_POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +87,6 @@ class _Compiler:
         self._rules: list[Rule] = []
         self._limits: list[LimitStage] = []
         self._breaks: list[BreakStage] = []
-        self._quotas: list[QuotaStage] = []
         self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
         self._known = virtual_hosts(policy, build.identity)
         self._routes = RouteNames(policy.declared, build.identity)
@@ -100,8 +96,9 @@ class _Compiler:
             self._add_limit(limit)
         for breaker in self._policy.breakers:
             self._add_break(breaker)
-        for quota in self._policy.quotas:
-            self._add_quota(quota)
+        quotas = compile_quotas(self._policy.quotas, self._build, self._stock, self._rule)
+        for side, entries in quotas.entries.items():
+            self._entries[side] += entries
         clusters = compile_clusters(
             self._policy.destinations, self._build, self._stock, self._rules
         )
@@ -111,7 +108,7 @@ class _Compiler:
             rules=tuple(self._rules),
             limits=tuple(self._limits),
             breaks=tuple(self._breaks),
-            quotas=tuple(self._quotas),
+            quotas=quotas.stages,
             clusters=clusters.all,
             notices=self._policy.notices,
             stock=self._stock,
@@ -221,56 +218,6 @@ class _Compiler:
         self._entries[scope.direction].append(
             BreakEntry(self._identity, scope, self._known, stage, self._route(scope))
         )
-
-    def _add_quota(self, spec: QuotaRule) -> None:
-        sides = {side: selectors_of(spec, side) for side in Direction}
-        own = [s.control_point for s in spec.selectors if s.control_point not in _POINTS]
-        why_not = self._identity.selects(spec.namespace, spec.labels)
-        if spec.gateway is not None and spec.gateway is not self._identity.gateway:
-            why_not = why_not or ("for gateways" if spec.gateway else "for workloads")
-        if not any(sides.values()):
-            why_not = why_not or f"control point {', '.join(own)} is the application's own"
-        key = ("quota", spec.namespace, spec.labels, spec.selectors, spec.direction, _bucket(spec))
-        rule = self._rule(key, spec, _about(spec, sides), why_not)
-        if why_not:
-            return
-        queue = self._stock.take(("queue", key), lambda: self._queue(spec))
-        queue = self._shadowed(ShadowQueue, queue, rule, spec)
-        stage = QuotaStage(rule, queue, spec.workloads, spec.default, spec.denied_status)
-        self._quotas.append(stage)
-        for side, selectors in sides.items():
-            if selectors:
-                self._entries[side].append(QuotaEntry(self._identity, selectors, stage))
-
-    def _queue(self, spec: QuotaRule) -> Any:
-        return self._build.machine(
-            QuotaQueue, TokenBucket(*_bucket(spec)), max_waiting=self._build.max_waiting
-        )
-
-
-def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
-    return (
-        spec.capacity, spec.fill_amount, spec.interval, spec.continuous_fill,
-        spec.delay_initial_fill,
-    )  # fmt: skip
-
-
-def selectors_of(spec: QuotaRule, side: Direction) -> list[QuotaSelector]:
-    """Return the selectors that look at one direction; `apply_to_traffic` overrules them."""
-    return [
-        selector
-        for selector in spec.selectors
-        if (spec.direction or _POINTS.get(selector.control_point)) is side
-    ]
-
-
-def _about(spec: QuotaRule, sides: dict[Direction, list[QuotaSelector]]) -> str:
-    parts: Iterable[str] = (
-        f"{side.value} {selector.service or '*'}"
-        for side, selectors in sides.items()
-        for selector in selectors
-    )
-    return ", ".join(parts) or ", ".join(s.control_point for s in spec.selectors)
 
 
 def breaker_settings(spec: BreakRule) -> Settings:

@@ -13,6 +13,7 @@ from math import inf
 from typing import Any, ClassVar, Self
 
 from trafficcore.engine.announce import Announcer
+from trafficcore.engine.claim import Claim
 from trafficcore.engine.compile import Build, Shared
 from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
@@ -23,7 +24,6 @@ from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.policies import Policies
 from trafficcore.engine.queueing import poll, schedule
 from trafficcore.engine.refuse import Refuser
-from trafficcore.engine.schedule import Class
 from trafficcore.engine.snapshot import snapshot
 from trafficcore.engine.verdict import Permit, Queued, Rejection
 from trafficcore.spec import Direction, Policy
@@ -209,7 +209,7 @@ class Engine:
             if stage is not None:
                 return self.refuse.by_connection(plan, side, stage, facts, now)
         breaker = plan.breaker
-        flows: tuple[Class, ...] = ()
+        claims: tuple[Claim, ...] = ()
         if plan.quotas:
             if breaker is not None and not breaker.live and not breaker.would_admit(now):
                 return self.refuse.broken(plan, side, (), now)
@@ -220,22 +220,22 @@ class Engine:
             if not stage.queue.try_acquire(now, flow.tokens):
                 return schedule(self, Queued(plan, side, facts), now)
             flow.admitted += 1
-            flows = flow.alone
+            claims = flow.alone
         era: Any = 0
         if breaker is not None:
             era = breaker.live or plan.try_breaker(now)
             if not era:
-                return self.refuse.broken(plan, side, flows, now)
+                return self.refuse.broken(plan, side, claims, now)
         endpoint = None
         cluster = plan.cluster
         if cluster is not None:
             if now >= cluster.next_sweep:
                 cluster.sweep(now)
             if cluster.cap is not None and not cluster.cap.try_acquire():
-                return self.refuse.full(plan, side, flows, now, era)
+                return self.refuse.full(plan, side, claims, now, era)
             endpoint = cluster.picker.pick()
             if endpoint is None:
-                return self.refuse.nowhere(plan, side, flows, now, era)
+                return self.refuse.nowhere(plan, side, claims, now, era)
             endpoint.active += 1
         side.admitted += 1
         permit = self.permit()  # its `begin` written out
@@ -243,7 +243,7 @@ class Engine:
         permit._side = side
         permit.era = era
         permit.endpoint = endpoint
-        permit.flows = flows
+        permit.claims = claims
         permit.admitted_at = now
         permit.started_at = None
         permit.status = 0
@@ -266,11 +266,12 @@ class Engine:
 
         Then a permit that nobody will use goes back by `Permit.give_back`. *Guarded*.
         """
-        if not ticket.stage.queue.cancel(ticket.waiter, now):
+        claim = ticket.claim
+        if not claim.queue.cancel(ticket.waiter, now):
             return False
         ticket.side.queued -= 1
-        ticket.flow.waiting -= 1
-        ticket.plan.refund(ticket.flows, now)
+        claim.flow.waiting -= 1
+        ticket.plan.refund(ticket.claims, now)
         return True
 
     def snapshot(self, now: float) -> dict[str, Any]:

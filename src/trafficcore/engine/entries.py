@@ -6,9 +6,10 @@ from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate, compile_header, compile_request, on_path
 from trafficcore.engine.route import Choice
-from trafficcore.engine.schedule import QuotaStage, label_test
+from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.selectors import selector_test, selects
 from trafficcore.engine.stages import BreakStage, LimitStage
-from trafficcore.spec import HeaderMatch, LabelMatcher, QuotaSelector, RequestMatch, Scope
+from trafficcore.spec import HeaderMatch, QuotaSelector, RequestMatch, Scope
 
 __all__ = ["BreakEntry", "LimitEntry", "QuotaEntry"]
 
@@ -131,20 +132,12 @@ class QuotaEntry:
         self._identity = identity
         self._stages = (None, stage)
         self._selectors = [
-            (
-                selector.service,
-                None
-                if selector.matcher == LabelMatcher()
-                else label_test(selector.matcher, stage.note_ambiguous),
-            )
-            for selector in selectors
+            (selector, selector_test(selector, stage.note_ambiguous)) for selector in selectors
         ]
 
     def _tests(self, host: str) -> list[Predicate | None]:
         return [
-            test
-            for service, test in self._selectors
-            if service in ("", "*") or self._identity.takes(service, 0, host)
+            test for selector, test in self._selectors if selects(selector, self._identity, host)
         ]
 
     def about_host(self, host: str) -> bool:

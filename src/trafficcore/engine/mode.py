@@ -5,11 +5,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from trafficcore.core.balance import Endpoint
+from trafficcore.engine.claim import Claim
 from trafficcore.engine.facts import Facts
+from trafficcore.engine.holding import permit_of
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.route import Routes
 from trafficcore.engine.rule import Rule
-from trafficcore.engine.schedule import Class
 from trafficcore.engine.stages import ConnectionStage, LimitStage
 from trafficcore.engine.verdict import Permit
 from trafficcore.outcome import Reason
@@ -67,10 +68,10 @@ def admit_shadow(
         if not _has_token(stage, facts, now)
     ]
     era = _era(plan, now, noted)
-    flows = tuple(_flows(plan, facts, now, noted))
+    claims = tuple(_claims(plan, facts, now, noted))
     endpoint = _endpoint(plan, now, noted)
     side.admitted += 1
-    permit = engine.permit().begin(plan, side, era, endpoint, flows, now)
+    permit: Permit = permit_of(engine, plan).begin(plan, side, era, endpoint, claims, now)
     for reason, rule in noted:
         summary = rule.note_refusal(now, reason, enforced=False)
         if summary is not None:
@@ -100,17 +101,17 @@ def _era(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Any:
     return era
 
 
-def _flows(
+def _claims(
     plan: Plan, facts: Facts, now: float, noted: list[tuple[Reason, Rule]]
-) -> Iterator[Class]:
+) -> Iterator[Claim]:
     for stage in plan.quotas:
-        flow = stage.classify(facts)
-        if stage.queue.try_acquire(now, flow.tokens):
-            flow.admitted += 1
+        claim = stage.claim(facts)
+        if claim.take(now):
+            claim.flow.admitted += 1
+            yield claim
         else:
-            flow.waited += 1
-            noted.append((Reason.OVERLOADED, stage.rule))
-        yield flow
+            claim.flow.waited += 1
+            noted.append((stage.reason, stage.rule))
 
 
 def _endpoint(plan: Plan, now: float, noted: list[tuple[Reason, Rule]]) -> Endpoint | None:

@@ -8,9 +8,10 @@ so that the usual request pays one call a policy.
 from collections.abc import Callable
 from typing import Any
 
+from trafficcore.engine.claim import Claim
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.facts import Facts
-from trafficcore.engine.schedule import Class, QuotaStage
+from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, ConnectionStage, LimitStage
 from trafficcore.engine.verdict import Permit
 from trafficcore.outcome import Outcome
@@ -56,6 +57,7 @@ class Plan:
         "cluster",
         "connections",
         "hits",
+        "holds",
         "limit",
         "limits",
         "quota",
@@ -79,8 +81,10 @@ class Plan:
         self.breaks = breaks
         self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
         self.quotas = quotas
-        #: The one quota there is; None where there are more or none.
-        self.quota = quotas[0] if len(quotas) == 1 else None
+        #: The one quota there is, if it is a plain one; None where there are more or none.
+        self.quota = quotas[0] if len(quotas) == 1 and quotas[0].plain else None
+        #: Whether the end of a call makes room for the next.
+        self.holds = any(stage.holds for stage in quotas)
         self.cluster = cluster
         rules = [
             *(stage.rule for stage in limits),
@@ -140,13 +144,12 @@ class Plan:
             self.cluster.give_back(permit.endpoint)
         if self.breaker is not None:
             self.breaker.release(permit.era, now)
-        self.refund(permit.flows, now)
+        self.refund(permit.claims, now)
 
-    def refund(self, flows: tuple[Class, ...], now: float) -> None:
-        """Give back the tokens of the quotas passed so far, and those of the limits."""
-        for stage, flow in zip(self.quotas, flows, strict=False):
-            flow.admitted -= 1
-            stage.queue.refund(now, flow.tokens)
+    def refund(self, claims: tuple[Claim, ...], now: float) -> None:
+        """Give back what the quotas passed so far have given, and the tokens of the limits."""
+        for claim in claims:
+            claim.give_back(now)
         if self.limit is not None:
             self.limit.refund(1, now)
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from trafficcore.engine.holding import permit_of
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.verdict import Permit, Queued, Rejection
 
@@ -16,45 +17,47 @@ __all__ = ["poll", "schedule"]
 def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | Rejection:
     """Take the tokens of each quota in turn, from where the ticket stands; wait for the first."""
     plan = ticket.plan
-    for stage in plan.quotas[len(ticket.flows) :]:
-        flow = stage.classify(ticket.facts)
-        parameters = flow.parameters
-        if not stage.queue.try_acquire(now, parameters.tokens):
-            patience = parameters.queue_timeout
-            ticket.stage, ticket.flow = stage, flow
+    for stage in plan.quotas[len(ticket.claims) :]:
+        claim = stage.claim(ticket.facts)
+        flow = claim.flow
+        if not claim.take(now):
+            patience = flow.parameters.queue_timeout
+            ticket.stage, ticket.claim = stage, claim
             ticket.deadline = inf if patience is None else now + patience
             ticket.side.queued += 1
             flow.waited += 1
             flow.waiting += 1
-            waiter = ticket.waiter = stage.queue.enqueue(
-                now, flow.name, parameters.priority, parameters.tokens, ticket.deadline, ticket
-            )
-            return ticket if waiter.reason is None else engine.refuse.unqueued(ticket, now)
+            ticket.waiter = claim.enqueue(now, ticket.deadline, ticket)
+            if ticket.waiter.reason is None:
+                return ticket
+            flow.waited -= 1
+            return engine.refuse.unqueued(ticket, now)
         flow.admitted += 1
-        ticket.flows = (*ticket.flows, flow)
+        ticket.claims = (*ticket.claims, claim)
     return enter(engine, ticket, now)
 
 
 def enter(engine: "Engine", ticket: Queued, now: float) -> Permit | Rejection:
     """Take the breaker's permit and an endpoint: nothing is left to wait for."""
-    plan, side, flows = ticket.plan, ticket.side, ticket.flows
+    plan, side, claims = ticket.plan, ticket.side, ticket.claims
     era: Any = 0
     if plan.breaker is not None:
         era = plan.breaker.live or plan.try_breaker(now)
         if not era:
-            return engine.refuse.broken(plan, side, flows, now)
+            return engine.refuse.broken(plan, side, claims, now)
     endpoint = None
     if plan.cluster is not None:
         if now >= plan.cluster.next_sweep:
             plan.cluster.sweep(now)
         if plan.cluster.cap is not None and not plan.cluster.cap.try_acquire():
-            return engine.refuse.full(plan, side, flows, now, era)
+            return engine.refuse.full(plan, side, claims, now, era)
         endpoint = plan.cluster.picker.pick()
         if endpoint is None:
-            return engine.refuse.nowhere(plan, side, flows, now, era)
+            return engine.refuse.nowhere(plan, side, claims, now, era)
         endpoint.active += 1
     side.admitted += 1
-    return engine.permit().begin(plan, side, era, endpoint, flows, now)
+    permit: Permit = permit_of(engine, plan).begin(plan, side, era, endpoint, claims, now)
+    return permit
 
 
 def poll(
@@ -69,9 +72,10 @@ def poll(
                 woken.append((ticket, engine.refuse.unqueued(ticket, now)))
                 continue
             ticket.side.queued -= 1
-            ticket.flow.waiting -= 1
-            ticket.flow.admitted += 1
-            ticket.flows = (*ticket.flows, ticket.flow)
+            claim = ticket.claim
+            claim.flow.waiting -= 1
+            claim.flow.admitted += 1
+            ticket.claims = (*ticket.claims, claim)
             verdict = schedule(engine, ticket, now)
             if not isinstance(verdict, Queued):
                 woken.append((ticket, verdict))

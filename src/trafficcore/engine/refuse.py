@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from trafficcore.engine.claim import Claim
 from trafficcore.engine.events import Event, QueueFull
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.rule import Rule
-from trafficcore.engine.schedule import Class
 from trafficcore.engine.stages import ConnectionStage
 from trafficcore.engine.verdict import Queued, Rejection
 from trafficcore.outcome import Reason
@@ -44,16 +44,16 @@ class Refuser:
         plan.refund((), now)
         return self._count(side, stage.rule, stage.reject_from(facts, now))
 
-    def broken(self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float) -> Rejection:
+    def broken(self, plan: Plan, side: Side, claims: tuple[Claim, ...], now: float) -> Rejection:
         """Refuse by the first breaker that does not admit."""
-        plan.refund(flows, now)
+        plan.refund(claims, now)
         stage = next(
             (stage for stage in plan.breaks if not stage.breaker.would_admit(now)), plan.breaks[0]
         )
         return self._count(side, stage.rule, stage.reject(now))
 
     def nowhere(
-        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any
+        self, plan: Plan, side: Side, claims: tuple[Claim, ...], now: float, era: Any
     ) -> Rejection:
         """Refuse because no endpoint is left to go to."""
         cluster = plan.cluster
@@ -61,35 +61,37 @@ class Refuser:
             cluster.cap.release()
         retry_at = None if cluster is None else cluster.next_return()
         said = (Reason.NO_HEALTHY_ENDPOINT, (), _NO_ENDPOINT)
-        return self._by_cluster(plan, side, flows, now, era, said, retry_at)
+        return self._by_cluster(plan, side, claims, now, era, said, retry_at)
 
     def full(
-        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any
+        self, plan: Plan, side: Side, claims: tuple[Claim, ...], now: float, era: Any
     ) -> Rejection:
         """Refuse because the service has as many calls in flight as it may have."""
         said = (Reason.OVERLOADED, _OVERLOADED, _OVERFLOW)
-        return self._by_cluster(plan, side, flows, now, era, said, None)
+        return self._by_cluster(plan, side, claims, now, era, said, None)
 
     def _by_cluster(
-        self, plan: Plan, side: Side, flows: tuple[Class, ...], now: float, era: Any, said: Said,
+        self, plan: Plan, side: Side, claims: tuple[Claim, ...], now: float, era: Any, said: Said,
         retry_at: float | None,
     ) -> Rejection:  # fmt: skip
         if plan.breaker is not None:
             plan.breaker.release(era, now)
-        plan.refund(flows, now)
+        plan.refund(claims, now)
         reason, headers, body = said
         rule = None if plan.cluster is None else plan.cluster.rule
         source = None if rule is None else rule.source
         return self._count(side, rule, Rejection(reason, 503, headers, body, source, now, retry_at))
 
     def unqueued(self, ticket: Queued, now: float) -> Rejection:
-        """Refuse somebody whose wait ended without tokens."""
+        """Refuse somebody whose wait ended without tokens, or never began."""
+        claim, stage = ticket.claim, ticket.stage
         ticket.side.queued -= 1
-        ticket.flow.waiting -= 1
-        ticket.flow.refused += 1
-        ticket.plan.refund(ticket.flows, now)
-        stage, reason = ticket.stage, ticket.waiter.reason
-        return self._count(ticket.side, stage.rule, stage.reject(now, reason), stage.queue.waiting)
+        claim.flow.waiting -= 1
+        claim.flow.refused += 1
+        ticket.plan.refund(ticket.claims, now)
+        retry_at = claim.queue.retry_at(now, claim.cost)
+        answer = stage.reject(now, ticket.waiter.reason, retry_at)
+        return self._count(ticket.side, stage.rule, answer, claim.queue.waiting)
 
     def _count(
         self, side: Side, rule: Rule | None, answer: Rejection, waiting: int = 0

@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from trafficcore.engine.claim import Claim, Class
 from trafficcore.engine.facts import BOTH, Facts
 from trafficcore.engine.labels import compile_matcher, required_labels
 from trafficcore.engine.rule import Rule
+from trafficcore.engine.turns import turns
 from trafficcore.engine.verdict import Rejection
 from trafficcore.outcome import Reason
-from trafficcore.spec import LabelMatcher, Workload, WorkloadParameters
+from trafficcore.spec import LabelMatcher, QuotaRule
 
-__all__ = ["Class", "QuotaStage", "label_getter", "label_test"]
+__all__ = ["QuotaStage", "label_getter", "label_test"]
 
 _HEADER: Final = "http.request.header."
 #: Label values are the caller's to choose: remember the class of so many of them and no more.
 _MEMO: Final = 1024
 _OVERLOADED: Final = (("x-envoy-overloaded", "true"),)
+_LIMITED: Final = (("x-envoy-ratelimited", "true"),)
 
 LabelGetter = Callable[[Facts], str | None]
 
@@ -87,49 +90,17 @@ def label_test(matcher: LabelMatcher, ambiguous: Callable[[], None]) -> Callable
     )
 
 
-class Class:
-    """A workload with its counters: a flow of the queue."""
-
-    __slots__ = (
-        "admitted",
-        "alone",
-        "name",
-        "parameters",
-        "refused",
-        "tokens",
-        "waited",
-        "waiting",
-    )
-
-    def __init__(self, name: str, parameters: WorkloadParameters) -> None:
-        self.name = name
-        self.parameters = parameters
-        self.tokens = parameters.tokens
-        self.admitted = 0
-        self.refused = 0
-        self.waited = 0
-        self.waiting = 0
-        #: What a permit notes where this is its only quota, made once.
-        self.alone = (self,)
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return share and counters as plain data."""
-        return {
-            "name": self.name,
-            "priority": self.parameters.priority,
-            "admitted": self.admitted,
-            "refused": self.refused,
-            "waited": self.waited,
-            "waiting": self.waiting,
-        }
-
-
 class QuotaStage:
-    """One quota with its queue and its workloads."""
+    """One quota with its queue and its workloads.
+
+    `plain`: all that a request takes is said by its workload, and is spent when it is admitted.
+    `holds`: what it takes comes back at its end.
+    """
 
     __slots__ = (
         "_classes",
         "_getters",
+        "_headers",
         "_memo",
         "_name",
         "_other",
@@ -137,30 +108,40 @@ class QuotaStage:
         "ambiguous",
         "default",
         "denied",
+        "holds",
         "queue",
         "rule",
+        "spec",
     )
+    plain = True
 
-    def __init__(
-        self,
-        rule: Rule,
-        queue: Any,
-        workloads: tuple[Workload, ...],
-        default: WorkloadParameters,
-        denied: int,
-    ) -> None:
+    def __init__(self, rule: Rule, queue: Any, spec: QuotaRule) -> None:
         self.rule = rule
         self.queue = queue
-        self.denied = denied
+        self.spec = spec
+        self.denied = spec.denied_status
+        self.holds = spec.in_flight
+        self._headers = _OVERLOADED if spec.queue or spec.in_flight else _LIMITED
         self.ambiguous = 0
-        self.default = Class("default", default)
-        self._classes = [Class(workload.name, workload.parameters) for workload in workloads]
+        self.default = Class("default", spec.default, queue)
+        workloads = spec.workloads
+        self._classes = [Class(workload.name, workload.parameters, queue) for workload in workloads]
         self._tests = [compile_matcher(workload.matcher) for workload in workloads]
         keys = sorted({key for workload in workloads for key in required_labels(workload.matcher)})
         self._getters = [(key, label_getter(key, self.note_ambiguous)) for key in keys]
         self._memo: dict[Any, Class] = {}
         #: Where one header with two spellings decides, these; else "".
         self._name, self._other = _two_spellings(keys)
+
+    @property
+    def reason(self) -> Reason:
+        """Why it refuses, where nobody waits."""
+        limits = not self.spec.queue and not self.holds
+        return Reason.RATE_LIMITED if limits else Reason.OVERLOADED
+
+    def claim(self, facts: Facts) -> Claim:
+        """Return what a request takes."""
+        return self.classify(facts).claim(self.queue)
 
     def note_ambiguous(self) -> None:
         """Count a request whose header came in two spellings."""
@@ -205,15 +186,23 @@ class QuotaStage:
         for flow in (*self._classes, self.default):
             flow.waiting = 0
 
-    def reject(self, now: float, reason: Reason) -> Rejection:
+    def reject(self, now: float, reason: Reason, retry_at: float | None = None) -> Rejection:
         """Return the refusal with the status the policy asks for."""
+        if self.holds and reason is Reason.RATE_LIMITED:  # nobody waits here, and no rate is passed
+            reason = Reason.OVERLOADED
+        if retry_at == float("inf"):
+            retry_at = None
         return Rejection(
-            reason, self.denied, _OVERLOADED, reason.value, self.rule.source, now, None
+            reason, self.denied, self._headers, reason.value, self.rule.source, now, retry_at
         )
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return the queue and each workload as plain data."""
-        workloads = [flow.snapshot() for flow in (*self._classes, self.default)]
+        flows = (*self._classes, self.default)
+        workloads = [
+            {**flow.snapshot(), "turn_within": within}
+            for flow, within in zip(flows, turns(self.spec), strict=True)
+        ]
         return {
             "queue": self.queue.snapshot(now),
             "workloads": workloads,

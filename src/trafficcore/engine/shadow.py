@@ -13,7 +13,7 @@ from trafficcore.outcome import Reason
 
 __all__ = ["ShadowBreaker", "ShadowLimit", "ShadowQueue"]
 
-#: An era that no breaker ever has.
+#: An era that no breaker ever has, and a lease that nobody ever gets.
 _STRAY: Final = -1
 
 
@@ -47,12 +47,13 @@ class _Paying(_Shadow):
         super().__init__(machine, rule, tell)
         self._paid = True
 
-    def try_acquire(self, now: float, cost: float = 1) -> bool:
-        """Take tokens or note that there are none; always True."""
-        paid = self._paid = bool(self._machine.try_acquire(now, cost))
+    def try_acquire(self, now: float, cost: float = 1) -> int:
+        """Take tokens or note that there are none; always truth, and the lease where it is one."""
+        paid = self._machine.try_acquire(now, cost)
+        self._paid = bool(paid)
         if not paid:
             self._note(now)
-        return True
+        return paid or _STRAY
 
     def earliest(self, now: float, cost: float = 1) -> float:  # noqa: ARG002  # a bucket's shape
         """Return `now`: nothing is ever refused."""

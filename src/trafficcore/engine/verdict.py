@@ -7,16 +7,19 @@ call; every later attempt does nothing.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import attrs
+
 from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import Source
 
 if TYPE_CHECKING:
     from trafficcore.core.balance.endpoint import Endpoint
+    from trafficcore.engine.claim import Claim, Class
     from trafficcore.engine.facts import Facts
     from trafficcore.engine.plan import Plan, Side
-    from trafficcore.engine.schedule import Class, QuotaStage
+    from trafficcore.engine.schedule import QuotaStage
 
-__all__ = ["Permit", "Queued", "Rejection"]
+__all__ = ["Permit", "Place", "Queued", "Rejection"]
 
 SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
 IGNORED, CANCELLED = Outcome.IGNORED, Outcome.CANCELLED
@@ -77,9 +80,9 @@ class Permit:
         "_shadow",
         "_side",
         "admitted_at",
+        "claims",
         "endpoint",
         "era",
-        "flows",
         "started_at",
         "status",
     )
@@ -92,7 +95,7 @@ class Permit:
     _shadow: "tuple[Reason, Source]"
     era: Any
     endpoint: "Endpoint | None"
-    flows: "tuple[Class, ...]"
+    claims: "tuple[Claim, ...]"
     admitted_at: float
     #: When the response began, None before, or where slow is measured to the last byte.
     started_at: float | None
@@ -105,7 +108,7 @@ class Permit:
         side: "Side",
         era: Any,
         endpoint: "Endpoint | None",
-        flows: "tuple[Class, ...]",
+        claims: "tuple[Claim, ...]",
         now: float,
     ) -> Self:
         """Fill in a permit that has just been made; `Engine.admit` writes this out.
@@ -116,7 +119,7 @@ class Permit:
         self._side = side
         self.era = era
         self.endpoint = endpoint
-        self.flows = flows
+        self.claims = claims
         self.admitted_at = now
         self.started_at = None
         self.status = 0
@@ -211,6 +214,18 @@ class Permit:
             plan.give_back(self, self._side, now)
 
 
+@attrs.frozen(kw_only=True)
+class Place:
+    """Where somebody who waits stands, if nobody comes or leaves.
+
+    `position` is 1 for who is next. `wait` is None where nobody knows: calls end when they end.
+    """
+
+    position: int
+    tokens_ahead: float
+    wait: float | None
+
+
 class Queued:
     """A place in a queue. `Engine.poll` answers it later; `Engine.cancel` gives it up.
 
@@ -219,10 +234,10 @@ class Queued:
     """
 
     __slots__ = (
+        "claim",
+        "claims",
         "deadline",
         "facts",
-        "flow",
-        "flows",
         "plan",
         "side",
         "stage",
@@ -230,15 +245,34 @@ class Queued:
         "waiter",
         "wake",
     )
-    flow: "Class"
+    #: What it waits for, and at which quota; `claims` is what it has of quotas before that.
+    claim: "Claim"
     stage: "QuotaStage"
 
     def __init__(self, plan: "Plan", side: "Side", facts: "Facts") -> None:
         self.plan = plan
         self.side = side
         self.facts = facts
-        self.flows: tuple[Class, ...] = ()
+        self.claims: tuple[Claim, ...] = ()
         self.waiter: Any = None
         self.deadline: float = float("inf")
         self.wake: Callable[[Permit | Rejection], None] | None = None
         self.verdict: Permit | Rejection | None = None
+
+    @property
+    def flow(self) -> "Class":
+        """The workload it is of."""
+        return self.claim.flow
+
+    def place(self, now: float) -> Place | None:
+        """Return the place in the queue as it stands; None: the wait is over. O(those ahead)."""
+        claim, waiter = self.claim, self.waiter
+        if not waiter.waiting:
+            return None
+        count, tokens = claim.queue.ahead(waiter)
+        at = claim.queue.ready_at(now, waiter)
+        return Place(
+            position=count + 1,
+            tokens_ahead=tokens,
+            wait=None if at is None else max(0, at - now),
+        )

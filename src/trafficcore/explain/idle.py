@@ -4,14 +4,14 @@ import attrs
 
 from trafficcore.engine import Facts, Identity
 from trafficcore.engine.cluster import Cluster
-from trafficcore.engine.compile import selectors_of
 from trafficcore.engine.identity import host_matches, strip_port
 from trafficcore.engine.match import compile_header
+from trafficcore.engine.quotas import selectors_of
 from trafficcore.engine.rule import Rule
-from trafficcore.engine.schedule import label_test
+from trafficcore.engine.selectors import selects
 from trafficcore.explain.rules import Spec
-from trafficcore.explain.scope import header_words, label_words
-from trafficcore.spec import Destination, Direction, HeaderMatch, Op, QuotaRule, Scope
+from trafficcore.explain.scope import header_words, selector_words
+from trafficcore.spec import Destination, Direction, HeaderMatch, Op, QuotaRule, RequestParts, Scope
 
 __all__ = ["Seen"]
 
@@ -69,18 +69,13 @@ class Seen:
         if not selectors:
             return self._side(rule)
         fitting = [
-            selector
-            for selector in selectors
-            if selector.service in ("", "*") or self.identity.takes(selector.service, 0, self.host)
+            selector for selector in selectors if selects(selector, self.identity, self.host)
         ]
         if not fitting:
             return self._elsewhere(rule.about)
-        unmet = [
-            label_words(selector.matcher)
-            for selector in fitting
-            if not label_test(selector.matcher, lambda: None)(self.facts)
-        ]
-        return f"its labels do not fit; wanted: {' or '.join(unmet)}"
+        unmet = [selector_words(selector) for selector in fitting]
+        by_label = all(one.request == RequestParts() for one in fitting)
+        return f"{'its labels do' if by_label else 'it does'} not fit; wanted: {' or '.join(unmet)}"
 
     def _destination(self, spec: Destination, rule: Rule) -> str:
         if self.facts.direction is Direction.INBOUND:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import combinations
+from math import ceil
 
-from trafficcore.core.fair import QuotaQueue, TokenBucket
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.turns import turns
+from trafficcore.explain.labelled import own_labels
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.refusal import answered
-from trafficcore.explain.scope import label_words, process, requests
+from trafficcore.explain.scope import label_words, process, requests, selector_words
 from trafficcore.explain.words import count, exact, listed, number, rate, share, span
 from trafficcore.outcome import Reason
-from trafficcore.spec import LabelMatcher, QuotaRule, QuotaSelector, Workload, WorkloadParameters
+from trafficcore.spec import QuotaRule, QuotaSelector, Workload, WorkloadParameters
 
 __all__ = ["patience", "quota_meanings", "shares"]
 
@@ -22,7 +24,8 @@ def quota_meanings(rule: QuotaRule) -> tuple[Meaning, ...]:
     return (
         process(rule.namespace, rule.labels, rule.gateway),
         _requests(rule),
-        *_tokens(rule),
+        *(_slots(rule) if rule.in_flight else _tokens(rule)),
+        *own_labels(rule),
         *_workloads(rule),
         _refusal(rule),
     )
@@ -52,8 +55,26 @@ def _selector(selector: QuotaSelector, rule: QuotaRule) -> str:
     side = points.get(selector.control_point, f"{selector.control_point}'s")
     if rule.direction is not None:
         side = rule.direction.value
-    where = "" if selector.matcher == LabelMatcher() else f" where {label_words(selector.matcher)}"
-    return f"{side} {selector.service or '*'}{where}"
+    words = selector_words(selector)
+    where = "" if words == "any request" else f" where {words}"
+    port = f":{selector.port}" if selector.port else ""
+    return f"{side} {selector.service or '*'}{port}{where}"
+
+
+def _past(rule: QuotaRule) -> str:
+    return "they wait" if rule.queue else "they are refused"
+
+
+def _slots(rule: QuotaRule) -> Iterator[Meaning]:
+    parameters = [*(workload.parameters for workload in rule.workloads), rule.default]
+    what = "request" if all(one.tokens == 1 for one in parameters) else "token"
+    text = f"{count(rule.capacity, what)} in flight at once; past that {_past(rule)}."
+    yield Meaning("in flight", number(rule.capacity), text)
+    lost = span(rule.max_inflight_duration)
+    yield Meaning("taken for ended", f"after {lost}", f"A call is taken for ended after {lost}.")
+    if rule.queue:
+        text = "Nobody waits while there is room; inside a workload nobody is overtaken."
+        yield Meaning("waiting", "by workload", text)
 
 
 def _tokens(rule: QuotaRule) -> Iterator[Meaning]:
@@ -64,7 +85,7 @@ def _tokens(rule: QuotaRule) -> Iterator[Meaning]:
         text = f"{count(rule.capacity, what)} at once, then {later}."
     else:
         pace = rate(rule.fill_amount, rule.interval)
-        text = f"{count(rule.capacity, what)} at once, then {pace}; past that they wait."
+        text = f"{count(rule.capacity, what)} at once, then {pace}; past that {_past(rule)}."
     yield Meaning("burst", number(rule.capacity), text)
     each = f"{number(rule.fill_amount)} each {span(rule.interval)}"
     if rule.continuous_fill:
@@ -77,11 +98,14 @@ def _tokens(rule: QuotaRule) -> Iterator[Meaning]:
     if rule.delay_initial_fill:
         text = "A draw from the full bucket halts its filling for as long as it takes to fill."
         yield Meaning("delay", "after a full bucket", text)
-    text = "Nobody waits while tokens last; inside a workload nobody is overtaken."
-    yield Meaning("waiting", "by workload", text)
+    if rule.queue:
+        text = "Nobody waits while tokens last; inside a workload nobody is overtaken."
+        yield Meaning("waiting", "by workload", text)
 
 
 def _workloads(rule: QuotaRule) -> Iterator[Meaning]:
+    if not rule.queue:
+        return
     named = rule.workloads
     for workload in named:
         words = label_words(workload.matcher)
@@ -97,7 +121,22 @@ def _workloads(rule: QuotaRule) -> Iterator[Meaning]:
         tokens = number(own.tokens)
         text = "" if own.tokens == 1 else f"A request of {name} takes {count(own.tokens, 'token')}."
         yield Meaning(f"{name} tokens", tokens, text)
+    yield from _turns(rule)
     yield from _patience(rule)
+
+
+def _turns(rule: QuotaRule) -> Iterator[Meaning]:
+    """Say how long the head of each queue waits at the most, where there is more than one."""
+    known = [
+        f"{span(ceil(bound * 1000 - 0.001) / 1000)} for {name}"
+        for (name, _), bound in zip(_all(rule), turns(rule), strict=True)
+        if bound is not None
+    ]
+    if rule.workloads and known:
+        text = (
+            f"Whoever is first of those that wait goes within {listed(known)}, whatever the load."
+        )
+        yield Meaning("turn", "bounded", text)
 
 
 def _all(rule: QuotaRule) -> list[tuple[str, WorkloadParameters]]:
@@ -117,13 +156,12 @@ def _shares(rule: QuotaRule) -> Iterator[Meaning]:
         yield Meaning(f"{rest} share", "100 %", text)
         return
     total = sum(exact(workload.parameters.priority) for workload in rule.workloads)
-    per_second = exact(rule.fill_amount) / exact(rule.interval)
     for workload, (name, part) in zip(rule.workloads, shares(rule), strict=True):
         own = exact(workload.parameters.priority)
         yield Meaning(
             f"{name} share",
             share(part),
-            f"{name} gets {share(part)} of the tokens, {number(part * per_second)} a second, while"
+            f"{name} gets {share(part)} of the {_amount(rule, part)}, while"
             f" all that are named have somebody waiting (priority {number(own)} of {number(total)};"
             f" of {number(total + default)} while {rest} has, too).",
         )
@@ -137,6 +175,13 @@ def _shares(rule: QuotaRule) -> Iterator[Meaning]:
     yield Meaning(
         "unused share", "to the others", "What one does not use the others get; none is reserved."
     )
+
+
+def _amount(rule: QuotaRule, part: Fraction) -> str:
+    if rule.in_flight:
+        return "places"
+    per_second = exact(rule.fill_amount) / exact(rule.interval)
+    return f"tokens, {number(part * per_second)} a second"
 
 
 def _may_meet(one: Workload, other: Workload) -> bool:
@@ -158,8 +203,10 @@ def _patience(rule: QuotaRule) -> Iterator[Meaning]:
 
 
 def _refusal(rule: QuotaRule) -> Meaning:
-    queue = QuotaQueue(TokenBucket(rule.capacity, rule.fill_amount, rule.interval))
-    stage = QuotaStage(Rule(rule.source, ""), queue, (), rule.default, rule.denied_status)
+    stage = QuotaStage(Rule(rule.source, ""), None, rule)
+    if not rule.queue:
+        value, text = answered(stage.reject(0, stage.reason))
+        return Meaning("refusal", value, f"Who finds nothing left is answered {text}.")
     value, text = answered(stage.reject(0, Reason.QUEUE_TIMEOUT))
     full = Reason.QUEUE_FULL.value
     said = f"Who waits too long is answered {text}; who finds the queue full, with {full!r}."

@@ -11,6 +11,7 @@ from typing import Any
 import attrs
 
 from trafficcore.engine import Engine, Facts, Identity, Permit, Queued, Rejection
+from trafficcore.engine.claim import UNLIMITED
 from trafficcore.engine.compile import virtual_hosts
 from trafficcore.engine.identity import host_matches, strip_port
 from trafficcore.engine.plan import Plan
@@ -158,7 +159,16 @@ def _break(_stage: BreakStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str
 
 def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
     spec: Any = rule.spec
-    flow = stage.classify(facts)
+    claim = stage.claim(facts)
+    if claim.queue is UNLIMITED:
+        yield f"Not limited: it has no label {spec.keys.limit}."
+        return
+    flow = claim.flow
+    what = "place" if spec.in_flight else "token"
+    tokens = f"{number(claim.cost)} of {count(spec.capacity, what)}"
+    if not spec.queue:
+        yield f"Takes {tokens}; where they are gone it is refused."
+        return
     if flow is stage.default:
         wanted = [f"{one.name} wants {label_words(one.matcher)}" for one in spec.workloads]
         tail = f": {'; '.join(wanted)}" if wanted else ""
@@ -167,7 +177,8 @@ def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
         words = next(label_words(one.matcher) for one in spec.workloads if one.name == flow.name)
         part = find(rule.meanings, f"{flow.name} share")
         yield f"Of the workload {flow.name}, as {words}; its share is {part} while all wait."
-    tokens = f"{number(flow.tokens)} of {count(spec.capacity, 'token')}"
+    if claim.lane != flow.name:
+        yield f"By its own labels it waits as {getattr(claim.lane, 'name', claim.lane)}."
     waits = patience(flow.parameters)
     most = "at most " if flow.parameters.queue_timeout else ""
     yield f"Takes {tokens}; where they are gone it waits {most}{waits}."

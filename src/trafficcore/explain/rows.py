@@ -63,7 +63,13 @@ def _row(spec: RateLimitRule | BreakRule | QuotaRule, rule: RuleMeaning) -> tupl
             return "", "nothing", ""
         after = f"{'; '.join(trips(spec))} in {span(spec.window)}"
         return "", after, f"{refusal} for {span(spec.open_for)}"
-    most = f"{number(spec.capacity)} at once, then {rate(spec.fill_amount, spec.interval)}"
+    most = f"{number(spec.capacity)} in flight"
+    if not spec.in_flight:
+        most = f"{number(spec.capacity)} at once, then {rate(spec.fill_amount, spec.interval)}"
+    if spec.keys.limit:
+        most = f"each {spec.keys.limit}: {most}"
+    if not spec.queue:
+        return most, "", refusal
     parts = [f"{name} {share(part)}" for name, part in shares(spec)]
     return most, "", f"wait: {', '.join(parts)}" if parts else "wait in turn"
 

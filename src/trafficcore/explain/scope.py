@@ -12,6 +12,7 @@ from trafficcore.spec import (
     LabelMatcher,
     Op,
     QueryMatch,
+    QuotaSelector,
     RequestMatch,
     Requirement,
     RequirementOp,
@@ -27,6 +28,7 @@ __all__ = [
     "query_words",
     "requests",
     "scope_meanings",
+    "selector_words",
 ]
 
 _NOBODY = Identity()
@@ -116,6 +118,20 @@ def label_words(matcher: LabelMatcher) -> str:
     if matcher.expression is not None:
         parts.append(_expression(matcher.expression))
     return listed(parts) or "any request"
+
+
+def selector_words(selector: QuotaSelector) -> str:
+    """Say what a selector asks of a request to its service."""
+    parts = selector.request
+    found = [] if selector.matcher == LabelMatcher() else [label_words(selector.matcher)]
+    for name, value in (("method", parts.method), ("scheme", parts.scheme), ("Host", parts.host)):
+        found += [f"{name} is {value}"] if value else []
+    if parts.path:
+        begins = parts.path.endswith("*")
+        verb = "begins with" if begins else "is"
+        found.append(f"path {verb} {parts.path[:-1] if begins else parts.path}")
+    found += [f"header {name} is {value or 'empty'}" for name, value in parts.headers]
+    return listed(found) or "any request"
 
 
 def _requirement(requirement: Requirement) -> str:

@@ -24,22 +24,35 @@ from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.quota import QUOTA
 from trafficcore.manifest.settings import read_settings
 from trafficcore.manifest.shapes import ANYTHING, ListOf
+from trafficcore.manifest.siblings import (
+    CONCURRENCY_LIMITING,
+    CONCURRENCY_SCHEDULING,
+    RATE_LIMITING,
+)
 from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
 from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule
 
 __all__ = ["KINDS", "LATER_KINDS", "Reading", "top"]
 
-KINDS = {kind.name: kind for kind in (LIMITER, BREAKER, DESTINATION, QUOTA)}
+KINDS = {
+    kind.name: kind
+    for kind in (
+        LIMITER,
+        BREAKER,
+        DESTINATION,
+        QUOTA,
+        RATE_LIMITING,
+        CONCURRENCY_LIMITING,
+        CONCURRENCY_SCHEDULING,
+    )
+}
 
 #: Kinds that mean something to this library, and will be read in time.
 LATER_KINDS = frozenset(
     (
         "AverageLatencySchedulingPolicy",
-        "ConcurrencyLimitingPolicy",
-        "ConcurrencySchedulingPolicy",
         "LoadRampingPolicy",
-        "RateLimitingPolicy",
         "ServiceEntry",
     )
 )

@@ -12,7 +12,7 @@ from trafficcore.manifest.shapes import ListOf
 from trafficcore.manifest.types import TEXT, Duration, Fault, Int, Number, Text, mismatch
 from trafficcore.spec import Workload, WorkloadParameters
 
-__all__ = ["SCHEDULER", "build_parameters", "build_workloads", "later"]
+__all__ = ["SCHEDULER", "STATUS", "build_parameters", "build_scheduler", "build_workloads", "later"]
 
 _FIRST_FINAL = 200
 _STATUS_NAMES = {
@@ -38,6 +38,9 @@ class _Status:
             wanted = "a status from 200 to 599, or a name such as ServiceUnavailable"
             return mismatch(node, path, wanted, notes)
         return self._number.read(node, path, notes)
+
+
+STATUS = _Status()
 
 
 def later(name: str, kind: Any = TEXT, note: str = "", **more: Any) -> Field:
@@ -87,15 +90,33 @@ SCHEDULER = Object(
     (
         Field("workloads", ListOf(_WORKLOAD)),
         Field("default_workload_parameters", _PARAMETERS),
-        later("priority_label_key", default=""),
-        later("tokens_label_key", default=""),
-        later("fairness_label_key", default=""),
-        later("workload_label_key", default=""),
-        later("decision_deadline_margin", Duration(), default=0.01),
-        Field("denied_response_status_code", _Status(), default=503),
+        *(
+            Field(f"{name}_label_key", TEXT, default="")
+            for name in ("priority", "tokens", "fairness", "workload")
+        ),
+        Field(
+            "decision_deadline_margin",
+            Duration(),
+            effect=Effect.WARNED,
+            default=0.01,
+            part=0,
+            note="requests bring no deadline of their own",
+        ),
+        Field("denied_response_status_code", STATUS, default=503),
     ),
     rules=(_tell_workloads,),
 )
+
+
+def build_scheduler(scheduler: Record | None) -> dict[str, Any]:
+    """Return what a scheduler says of workloads and refusals; None says nothing."""
+    if scheduler is None:
+        return {}
+    return {
+        "workloads": build_workloads(scheduler),
+        "default": build_parameters(scheduler.sub("default_workload_parameters")),
+        "denied_status": scheduler.get("denied_response_status_code", 503),
+    }
 
 
 def build_parameters(record: Record | None) -> WorkloadParameters:

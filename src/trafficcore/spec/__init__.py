@@ -10,9 +10,11 @@ from trafficcore.spec.patterns import pattern
 from trafficcore.spec.policy import Policy
 from trafficcore.spec.quotas import (
     Expression,
+    LabelKeys,
     LabelMatcher,
     QuotaRule,
     QuotaSelector,
+    RequestParts,
     Requirement,
     RequirementOp,
     Workload,
@@ -40,6 +42,7 @@ __all__ = [
     "Direction",
     "Expression",
     "HeaderMatch",
+    "LabelKeys",
     "LabelMatcher",
     "Limit",
     "LimitOverride",
@@ -52,6 +55,7 @@ __all__ = [
     "QuotaSelector",
     "RateLimitRule",
     "RequestMatch",
+    "RequestParts",
     "Requirement",
     "RequirementOp",
     "Response",

@@ -10,9 +10,11 @@ from trafficcore.spec.source import Source
 
 __all__ = [
     "Expression",
+    "LabelKeys",
     "LabelMatcher",
     "QuotaRule",
     "QuotaSelector",
+    "RequestParts",
     "Requirement",
     "RequirementOp",
     "Workload",
@@ -86,32 +88,70 @@ class Workload:
 
 
 @attrs.frozen(kw_only=True)
+class RequestParts:
+    """What an entry of `match_requests` compares; "" is any. Parts are ANDed, texts are whole.
+
+    `path` may end in `*` and then is a beginning; `host` may be a wildcard (`*.example.com`).
+    """
+
+    method: str = ""
+    path: str = ""
+    host: str = ""
+    scheme: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class QuotaSelector:
     """Which requests the quota is for; `service` "" is any. Entries are ORed.
 
     `control_point` `ingress` is inbound and `egress` outbound; another text is a place that the
-    application names itself.
+    application names itself. `port` is compared with the declared one, 0 is any.
     """
 
     service: str = ""
     control_point: str = "ingress"
     matcher: LabelMatcher = LabelMatcher()
+    port: int = 0
+    request: RequestParts = RequestParts()
+
+
+@attrs.frozen(kw_only=True)
+class LabelKeys:
+    """The labels by which a request says something for itself; "" is none.
+
+    `limit` has a budget and queues for each value; a request without it is not limited. `priority`
+    and `tokens` overrule those of the workload, `workload` its name. `fairness` tells users of one
+    workload apart, who then have equal parts of its share.
+    """
+
+    limit: str = ""
+    priority: str = ""
+    tokens: str = ""
+    fairness: str = ""
+    workload: str = ""
 
 
 @attrs.frozen(kw_only=True)
 class QuotaRule:
     """One policy: `fill_amount` tokens per `interval` seconds, `capacity` at most, then queues.
 
+    With `max_inflight_duration` it is about calls in flight: `capacity` of them at once, and one
+    that is not known to have ended by then is taken for ended. Without `queue` nobody waits.
     `direction` is set where `apply_to_traffic` gives it, and then overrules the control points.
     """
 
     source: Source
     namespace: str
     capacity: float
-    fill_amount: float
-    interval: float
+    fill_amount: float = 0
+    interval: float = 1
     continuous_fill: bool = True
     delay_initial_fill: bool = False
+    max_inflight_duration: float | None = None
+    queue: bool = True
+    keys: LabelKeys = LabelKeys()
+    max_idle_time: float = 7200
     labels: tuple[tuple[str, str], ...] = ()
     direction: Direction | None = None
     gateway: bool | None = None
@@ -124,3 +164,8 @@ class QuotaRule:
     def __attrs_post_init__(self) -> None:
         if not self.interval > 0:
             raise ConfigError(f"interval must be above 0 s, not {self.interval!r}")
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether it bounds calls in flight, not tokens over time."""
+        return self.max_inflight_duration is not None
