@@ -219,6 +219,18 @@ class BreakerGroup:
             eras.append(era)
         return tuple(eras)
 
+    def watch(self, era: tuple[int, ...], now: float) -> tuple[Any, ...]:
+        """Have each watch the call."""
+        return tuple(
+            breaker.watch(its_era, now)
+            for breaker, its_era in zip(self.breakers, era, strict=False)
+        )
+
+    def landed(self, era: tuple[Any, ...], now: float) -> None:
+        """Tell each that the response has begun."""
+        for breaker, its_era in zip(self.breakers, era, strict=False):
+            breaker.landed(its_era, now)
+
     def good(self, era: tuple[int, ...], now: float) -> None:
         """Record a good call with each."""
         for breaker, its_era in zip(self.breakers, era, strict=False):

@@ -113,6 +113,12 @@ class BreakStage:
             self.breaker.retry_at(now),
         )
 
+    def look(self, now: float) -> None:
+        """Count the calls that have become slow in flight."""
+        self.breaker.look(now)
+        if self.breaker.changes:
+            self.tell()
+
     def tell(self) -> None:
         """Pass the breaker's changes on to the listeners."""
         for change in self.breaker.take_changes():

@@ -151,6 +151,20 @@ class Permit:
         self.status = status
         self.started_at = now
 
+    def watch(self) -> None:
+        """Have the breaker count this call as slow as soon as it is, and not when it ends."""
+        plan = self._plan
+        if plan is not None and plan.breaker is not None and self.era:
+            self.era = plan.breaker.watch(self.era, self.admitted_at)
+
+    def landed(self, now: float) -> None:
+        """Say that a call that is watched cannot become slow any more."""
+        plan = self._plan
+        if plan is not None and plan.breaker is not None and self.era:
+            plan.breaker.landed(self.era, now)
+            if plan.breaker.changes:
+                plan.tell_listeners()
+
     def ignore(self) -> None:
         """Have this call count for nothing, whatever its status says."""
         self._judged = IGNORED

@@ -42,7 +42,9 @@ class TrafficTransport(_Sync):
     with the policy's status, headers and body; `raise_on_refusal` raises `Rejected` instead.
     `response.extensions["trafficcore"]` is the `Permit`, or the `Rejection` that refused.
     `request_labels` is called with each request and adds labels that rules may look at. `slow`
-    says whether a slow call is told at the response's start or at its last byte.
+    says whether a slow call is told at the response's start or at its last byte; with
+    `slow_in_flight` a call that hangs counts as slow before it ends, so that a service from which
+    nothing comes back trips its breaker.
 
     Who must queue waits in the calling thread, and no longer than the client's `pool` timeout:
     waiting for a turn is waiting for a connection, and ends in the same `PoolTimeout`.
@@ -61,8 +63,16 @@ class TrafficTransport(_Sync):
         slow: Slow = "start",
         clock: Callable[[], float] = time.monotonic,
         raise_on_refusal: bool = False,
+        slow_in_flight: bool = True,
     ) -> None:
-        self._gate = Gate(engine, request_labels, slow, clock, raise_on_refusal=raise_on_refusal)
+        self._gate = Gate(
+            engine,
+            request_labels,
+            slow,
+            clock,
+            raise_on_refusal=raise_on_refusal,
+            slow_in_flight=slow_in_flight,
+        )
         self._pools = Pools(transport, "HTTPTransport")
 
     def handle_request(self, request: Any) -> Any:
@@ -121,8 +131,16 @@ class AsyncTrafficTransport(_Async):
         slow: Slow = "start",
         clock: Callable[[], float] = time.monotonic,
         raise_on_refusal: bool = False,
+        slow_in_flight: bool = True,
     ) -> None:
-        self._gate = Gate(engine, request_labels, slow, clock, raise_on_refusal=raise_on_refusal)
+        self._gate = Gate(
+            engine,
+            request_labels,
+            slow,
+            clock,
+            raise_on_refusal=raise_on_refusal,
+            slow_in_flight=slow_in_flight,
+        )
         self._pools = Pools(transport, "AsyncHTTPTransport")
 
     async def handle_async_request(self, request: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from trafficcore.engine import Permit, Rejection
 from trafficcore.outcome import Outcome
+from trafficcore.web.grpc_status import status_of
 
 __all__ = ["EXTENSION", "AsyncBody", "Body", "Call", "Upload"]
 
@@ -69,10 +70,13 @@ class Call:
             self.permit.give_back(self._clock())
             return
         extensions[EXTENSION] = self.permit
+        status = status_of(response.status_code, response.headers.get("grpc-status"))
         if self._to_end:
-            self.permit.status = response.status_code
+            self.permit.status = status
         else:
-            self.permit.started(response.status_code, self._clock())
+            now = self._clock()
+            self.permit.started(status, now)
+            self.permit.landed(now)
 
     def finish(self) -> None:
         """End the call by its status."""

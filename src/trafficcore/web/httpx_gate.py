@@ -27,6 +27,7 @@ class Gate:
         clock: Callable[[], float],
         *,
         raise_on_refusal: bool,
+        slow_in_flight: bool,
     ) -> None:
         if slow not in _SLOW:
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
@@ -35,11 +36,16 @@ class Gate:
         self._to_end = slow == "end"
         self._clock = clock
         self._raise = raise_on_refusal
+        self._in_flight = slow_in_flight
         self._driver = driver_of(engine, clock)
 
     def admit(self, request: Any) -> Permit | Queued | Rejection:
         """Ask the engine about a request that wants out."""
-        return self._engine.admit(outbound_facts(request, self._labels), self._clock())
+        now = self._clock()
+        if self._in_flight:
+            for stage in self._engine.policies.table.breaks:
+                stage.look(now)
+        return self._engine.admit(outbound_facts(request, self._labels), now)
 
     def wait(self, library: Library, request: Any, ticket: Queued) -> Permit | Rejection:
         """Wait in this thread for the end of the queue."""
@@ -66,6 +72,8 @@ class Gate:
 
     def call(self, permit: Permit) -> Call:
         """Begin the call that a permit is for."""
+        if self._in_flight:
+            permit.watch()
         return Call(permit, self._clock, to_end=self._to_end)
 
     def refuse(self, library: Library, request: Any, rejection: Rejection) -> Any:

@@ -398,6 +398,8 @@ def test_a_snapshot_says_what_happened_and_what_is_next():
         "retry_at": 61,
         "retry_after": 50,
         "next_deadline": 61,
+        "next_state": "closed",
+        "watched": 0,
         "attempts": 1,
         "rejected": 1,
         "rejected_total": 1,

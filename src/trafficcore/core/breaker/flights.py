@@ -76,9 +76,10 @@ class Watching(Settling):
                 self._flights.pop(flight, None)
 
     def look(self, now: float) -> None:
-        """Count what has become slow in flight. *Guarded*."""
-        with self._lock:
-            self._hold(now)
+        """Count what has become slow in flight. *Guarded*, if anything is in flight."""
+        if self._flights:
+            with self._lock:
+                self._hold(now)
 
     def _hold(self, now: float) -> float:
         now = super()._hold(now)
