@@ -205,6 +205,8 @@ class SimLoad:
             permit.settle(FAILURE, now, call.code, local=True)
         else:
             permit.settle(None, now, call.code)
+        if self._world.waiting:  # the slot that a call held goes to the next
+            self._world.rearm()
         self._end_call(call)
 
     def _watch(self, call: Call) -> None:
@@ -238,6 +240,8 @@ class SimLoad:
                 permit.settle(FAILURE, now, _TIMEOUT)
             else:
                 permit.settle(CANCELLED, now)
+            if self._world.waiting:
+                self._world.rearm()
         elif ticket is not None and self._world.engine.cancel(ticket, now):
             self._world.queued(now, -1)
             self._world.rearm()
