@@ -1,7 +1,8 @@
 """RING 3: a machine and a clock, for people without an engine; and what wakes those who wait."""
 
 from trafficcore.live.balancer import Balancer
-from trafficcore.live.breaker import CircuitBreaker
+from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
+from trafficcore.live.breakers import Breakers
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
 from trafficcore.live.reservation import Reservation
@@ -11,7 +12,9 @@ from trafficcore.live.together import Together
 
 __all__ = [
     "Balancer",
+    "Breakers",
     "CircuitBreaker",
+    "CircuitOpen",
     "KeyedRateLimiter",
     "QuotaScheduler",
     "RateLimiter",

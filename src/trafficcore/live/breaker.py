@@ -13,28 +13,30 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, ClassVar, Final, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar
 
-from trafficcore.core.breaker import ERROR, Breaker, Change, HalfOpen, Open, Settings, State
+from trafficcore.core.breaker import Breaker, Change, HalfOpen, Open, Settings, State
 from trafficcore.core.breaker.settings import Window
 from trafficcore.engine.guard import guarded, new_lock
-from trafficcore.errors import Rejected
 from trafficcore.live.breaker_calls import behind
-from trafficcore.live.breaker_config import Ignored, read_ignore, read_settings
+from trafficcore.live.breaker_config import Ignored, read_settings
 from trafficcore.live.breaker_events import Teller
+from trafficcore.live.breaker_judge import Errors, Judge
 from trafficcore.live.breaker_permit import Blocks, Permit, Ready
-from trafficcore.outcome import Reason
+from trafficcore.live.breaker_refusal import CircuitOpen, OrElse
+from trafficcore.live.breaker_steps import Gate, Steps
 
-__all__ = ["CircuitBreaker", "Permit"]
+__all__ = ["CircuitBreaker", "CircuitOpen", "Permit"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
+F = TypeVar("F")
 
 _Machine: Final = guarded(Breaker)
 
 
 @guarded
-class CircuitBreaker:
+class CircuitBreaker(Steps):
     """Stops calling a service that is slow or failing, and tries it again after a while.
 
     Any of these::
@@ -54,22 +56,17 @@ class CircuitBreaker:
     closes at once). `window`, `open_for` and `half_open` also take what `Settings` takes, and
     `settings` replaces all of these.
 
-    `ignore` says which exceptions count for nothing: classes, or a predicate. `on_change` gets
+    `ignore` says which exceptions count for nothing: classes, or a predicate; `errors` which are
+    errors, where not all are, the others being successes; `bad_result` which results are errors.
+    A cancelled call gives its permit back; with `cancelled="error"` it is one. A refusal raises
+    `CircuitOpen`, a `Rejected`; `or_else` puts a fallback in its place. With `slow_in_flight` a
+    call that hangs is slow before it ends (but for the two steps, which do not say when it began):
+    it is found by the next call, at the price of the lock in each. `on_change` gets
     each `Change`, in order; every one is logged besides. One breaker is safe for any number of
     threads and tasks. Each process counts for itself.
     """
 
-    ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
-    __slots__ = (
-        "__weakref__",
-        "_blocks",
-        "_ignores",
-        "_lock",
-        "_tell",
-        "clock",
-        "machine",
-        "name",
-    )
+    __slots__ = ("__weakref__", "_blocks")
 
     def __init__(
         self,
@@ -86,6 +83,10 @@ class CircuitBreaker:
         half_open: int | HalfOpen | None = 1,
         settings: Settings | None = None,
         ignore: Ignored = None,
+        errors: Ignored = None,
+        bad_result: Callable[[Any], bool] | None = None,
+        cancelled: Literal["release", "error"] = "release",
+        slow_in_flight: bool = False,
         name: str = "",
         on_change: Callable[[Change], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -108,112 +109,18 @@ class CircuitBreaker:
             )
         self.name = name
         self.clock = clock
-        self._ignores = read_ignore(ignore)
+        self._judge = Judge(ignore, errors, bad_result, cancelled)
+        self._errors = Errors()
+        self._in_flight = slow_in_flight
+        #: Calls that were cancelled and gave their permit back.
+        self.cancelled = 0
         self._blocks = Blocks()
         self._lock = lock = new_lock()
         #: The machine, for those who bring their own time.
         self.machine: Breaker = _Machine(settings, lock=lock, draw=draw, now=clock())
+        #: What lets a call by without the machine's lock, while its `live` is no 0.
+        self.gate = Gate() if slow_in_flight else self.machine
         self._tell = Teller(self.machine, lock, name, on_change).tell
-
-    # In two steps
-
-    def try_acquire(self) -> int:
-        """Admit a call: its era, or 0. *Atomic* while closed, without reading the clock, or open.
-
-        Law: `live`, else 0 before `shut_until`.  Twin: `Breaker.try_acquire`.
-        """
-        machine = self.machine
-        era = machine.live
-        if era:
-            return era
-        now = self.clock()
-        if now < machine.shut_until:
-            machine.rejected += 1
-            return 0
-        return self._try_slowly(now)
-
-    def _try_slowly(self, now: float) -> int:
-        era = self.machine.try_acquire(now)
-        if self.machine.changes:
-            self._tell()
-        return era
-
-    def good(self, era: int) -> None:
-        """Settle a call that was neither slow nor an error."""
-        if self.machine.good(era, self.clock()):
-            self._tell_changes()
-
-    def bad(self, era: int, kind: int = ERROR) -> None:
-        """Settle a call by its kind: ERROR, SLOW, both, GATEWAY_ERROR."""
-        if self.machine.bad(era, self.clock(), kind):
-            self._tell_changes()
-
-    def record(
-        self,
-        era: int,
-        error: bool = False,
-        duration: float = 0,
-        gateway: bool = False,
-        start: float | None = None,
-    ) -> None:
-        """Settle a call; whether it was slow is worked out from `duration`."""
-        if self.machine.record(era, self.clock(), error, duration, gateway, start):
-            self._tell_changes()
-
-    def ignore(self, era: int) -> None:
-        """Settle a call that shall count for nothing."""
-        self.machine.ignore(era, self.clock())
-        self._tell_changes()
-
-    def release(self, era: int) -> None:
-        """Give back a permit whose call never ran or was cancelled."""
-        self.machine.release(era, self.clock())
-        self._tell_changes()
-
-    # With the time the call took
-
-    def acquire(self) -> Permit:
-        """Return a permit that settles once, or raise `Rejected`."""
-        start = self.clock()
-        return Permit(self, self.admit(start), start)
-
-    def admit(self, now: float) -> int:
-        """Admit a call that starts now: its era, or `Rejected`."""
-        era = self._try_slowly(now)
-        if not era:
-            raise Rejected(Reason.CIRCUIT_OPEN, source=self.name, retry_after=self._left(now))
-        return era
-
-    def succeeded(self, era: int, start: float, end: float | None = None) -> None:
-        """Settle a call begun at `start` that came back (at `end`, else now)."""
-        now = self.clock()
-        took = (now if end is None else end) - start
-        if self.machine.record(era, now, False, took, False, start):
-            self._tell_changes()
-
-    def failed(self, era: int, start: float, end: float | None = None) -> None:
-        """Settle a call begun at `start` that failed."""
-        now = self.clock()
-        took = (now if end is None else end) - start
-        if self.machine.record(era, now, True, took, False, start):
-            self._tell_changes()
-
-    def raised(
-        self, era: int, start: float, error: BaseException, end: float | None = None
-    ) -> None:
-        """Settle a call by what it raised. A predicate that raises has the permit given back."""
-        if not isinstance(error, Exception):
-            self.release(era)
-            return
-        try:
-            ignored = self._ignores(error)
-        except BaseException:
-            self.release(era)
-            raise
-        if ignored:
-            self.ignore(era)
-        else:
-            self.failed(era, start, end)
 
     # Around a call
 
@@ -224,6 +131,15 @@ class CircuitBreaker:
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function behind the breaker; a coroutine function's result is to be awaited."""
         return behind(self, function)(*args, **kwargs)
+
+    def or_else(self, fallback: Callable[[CircuitOpen], Awaitable[F] | F]) -> OrElse[F]:
+        """Return what decorates and calls functions with something to return on a refusal."""
+        return OrElse(self, fallback)
+
+    @property
+    def judges_results(self) -> bool:
+        """Whether results may be errors."""
+        return self._judge.bad_result is not None
 
     def __enter__(self) -> Permit:
         permit = self.acquire()
@@ -286,15 +202,9 @@ class CircuitBreaker:
         """Return everything there is to see, as plain data. It is of this process alone."""
         seen = self.machine.snapshot(self.clock())
         self._tell_changes()
-        return {"name": self.name, **seen}
+        with self._lock:
+            errors = self._errors.snapshot()
+        return {"name": self.name, **seen, "cancelled": self.cancelled, "errors_by_kind": errors}
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name!r} {self.state.value}>"
-
-    def _left(self, now: float) -> float | None:
-        at = self.machine.retry_at(now)
-        return None if at is None else max(at - now, 0)
-
-    def _tell_changes(self) -> None:
-        if self.machine.changes or self.machine.signals:
-            self._tell()

@@ -30,13 +30,14 @@ def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _plain(breaker: Any, function: Anything) -> Anything:
-    machine, clock = breaker.machine, breaker.clock
+    gate, clock = breaker.gate, breaker.clock
     admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+    judge = breaker.judges_results
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         start = clock()
-        era = machine.live or admit(start)
+        era = gate.live or admit(start)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
@@ -44,37 +45,44 @@ def _plain(breaker: Any, function: Anything) -> Anything:
             raise
         if type(result) is CoroutineType:
             return _awaited(breaker, era, start, result)
-        succeeded(era, start)
+        if judge:
+            breaker.returned(era, start, result)
+        else:
+            succeeded(era, start)
         return result
 
     return call
 
 
-async def _awaited(breaker: Any, era: int, start: float, coroutine: Any) -> Any:
+async def _awaited(breaker: Any, era: Any, start: float, coroutine: Any) -> Any:
     """Await what a plain function returned; the call is over then, not when it was made."""
     try:
         result = await coroutine
     except BaseException as error:
         breaker.raised(era, start, error)
         raise
-    breaker.succeeded(era, start)
+    breaker.returned(era, start, result)
     return result
 
 
 def _coroutine(breaker: Any, function: Anything) -> Anything:
-    machine, clock = breaker.machine, breaker.clock
+    gate, clock = breaker.gate, breaker.clock
     admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+    judge = breaker.judges_results
 
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         start = clock()
-        era = machine.live or admit(start)
+        era = gate.live or admit(start)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
             raised(era, start, error)
             raise
-        succeeded(era, start)
+        if judge:
+            breaker.returned(era, start, result)
+        else:
+            succeeded(era, start)
         return result
 
     return call
@@ -89,6 +97,7 @@ def _generator(breaker: Any, function: Anything) -> Anything:
             inner = function(*args, **kwargs)
             item = next(inner)
             end = breaker.clock()
+            breaker.landed(era, end)
             while True:
                 try:
                     sent = yield item
@@ -118,6 +127,7 @@ def _async_generator(breaker: Any, function: Anything) -> Anything:
             inner = function(*args, **kwargs)
             item = await anext(inner)
             end = breaker.clock()
+            breaker.landed(era, end)
             while True:
                 try:
                     sent = yield item

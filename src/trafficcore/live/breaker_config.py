@@ -11,7 +11,7 @@ from trafficcore.core.breaker import Count, Cumulative, HalfOpen, Open, Ratio, R
 from trafficcore.core.breaker.settings import Window
 from trafficcore.errors import ConfigError
 
-__all__ = ["Ignored", "read_ignore", "read_settings"]
+__all__ = ["Ignored", "read_exceptions", "read_settings"]
 
 #: What `ignore=` takes: classes of exceptions, or a predicate on one.
 Ignored = type[Exception] | tuple[type[Exception], ...] | Callable[[Exception], bool] | None
@@ -52,15 +52,15 @@ def read_settings(
     )
 
 
-def read_ignore(ignore: Ignored) -> Callable[[Exception], bool]:
-    """Return a predicate for what `CircuitBreaker(ignore=...)` takes."""
-    if ignore is None:
+def read_exceptions(name: str, given: Ignored) -> Callable[[Exception], bool]:
+    """Return a predicate for what `CircuitBreaker(ignore=...)` takes, and `errors` alike."""
+    if given is None:
         return lambda _: False
-    if isinstance(ignore, type | tuple):
-        kinds = ignore if isinstance(ignore, tuple) else (ignore,)
+    if isinstance(given, type | tuple):
+        kinds = given if isinstance(given, tuple) else (given,)
         if not all(isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds):
-            raise ConfigError(f"ignore must hold classes of exceptions, not {ignore!r}")
+            raise ConfigError(f"{name} must hold classes of exceptions, not {given!r}")
         return lambda error: isinstance(error, kinds)
-    if not callable(ignore):
-        raise ConfigError(f"ignore must be classes of exceptions or a predicate, not {ignore!r}")
-    return ignore
+    if not callable(given):
+        raise ConfigError(f"{name} must be classes of exceptions or a predicate, not {given!r}")
+    return given

@@ -14,6 +14,8 @@ from contextvars import ContextVar
 from types import FrameType
 from typing import Any, Final, Generic, Optional, Self, TypeVar, cast
 
+from trafficcore.core.breaker import Flight
+
 __all__ = ["Blocks", "Permit", "Ready"]
 
 T = TypeVar("T")
@@ -24,7 +26,7 @@ class Permit:
 
     __slots__ = ("_owner", "era", "start")
 
-    def __init__(self, owner: Any, era: int, start: float) -> None:
+    def __init__(self, owner: Any, era: int | Flight, start: float) -> None:
         self._owner = owner
         self.era = era
         #: When it was given, by the breaker's clock.

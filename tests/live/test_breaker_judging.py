@@ -1,0 +1,215 @@
+"""What counts as an error, what is told of it afterwards, and what stands in for a refusal."""
+
+import asyncio
+
+import pytest
+
+from trafficcore.errors import ConfigError, Rejected
+from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
+from trafficcore.live.breaker_judge import Errors
+
+
+def fail(error):
+    raise error
+
+
+def make(clock, **more):
+    return CircuitBreaker(max_errors=more.pop("max_errors", 9), clock=clock, name="it", **more)
+
+
+def test_what_is_not_among_the_errors_is_a_success(clock):
+    breaker = make(clock, errors=(OSError, TimeoutError), ignore=BrokenPipeError)
+    for error in (OSError("a"), KeyError("b"), BrokenPipeError("c"), TimeoutError("d")):
+        with pytest.raises(type(error)):
+            breaker.call(fail, error)
+    shown = breaker.snapshot()
+    assert (shown["total"], shown["errors"], shown["ignored"]) == (3, 2, 1)
+
+
+def test_results_may_be_errors_in_every_form_that_has_one(clock):
+    breaker = make(clock, bad_result=lambda status: status >= 500)
+
+    async def later(status):
+        return status
+
+    assert breaker.call(int, 503) == 503
+    assert breaker.call(int, 200) == 200
+    assert asyncio.run(breaker.call(later, 500)) == 500
+    assert asyncio.run(breaker(lambda: later(502))()) == 502
+    shown = breaker.snapshot()
+    assert (shown["total"], shown["errors"]) == (4, 3)
+    assert shown["errors_by_kind"] == {"result": {"count": 3, "last": "502", "at": clock()}}
+
+
+def test_a_predicate_on_results_that_raises_has_the_permit_given_back(clock):
+    breaker = make(clock, bad_result=lambda result: result["missing"])
+    with pytest.raises(KeyError):
+        breaker.call(dict)
+    assert breaker.snapshot()["total"] == 0
+
+
+def test_timeouts_and_cancellations_are_told_apart(clock):
+    async def hang(breaker):
+        await breaker.call(asyncio.Event().wait)
+
+    async def both(breaker):
+        with pytest.raises(TimeoutError):
+            async with breaker, asyncio.timeout(0):
+                await asyncio.Event().wait()
+        task = asyncio.create_task(hang(breaker))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    kind, strict = make(clock), make(clock, cancelled="error")
+    asyncio.run(both(kind))
+    shown = kind.snapshot()
+    assert (shown["errors"], shown["cancelled"]) == (1, 1)
+    assert set(shown["errors_by_kind"]) == {"TimeoutError"}
+    asyncio.run(both(strict))
+    shown = strict.snapshot()
+    assert (shown["errors"], shown["cancelled"]) == (2, 0)
+    assert set(shown["errors_by_kind"]) == {"TimeoutError", "CancelledError"}
+    with pytest.raises(KeyboardInterrupt):
+        strict.call(fail, KeyboardInterrupt())
+    assert strict.snapshot()["errors"] == 2
+
+
+def test_the_last_errors_are_kept_by_kind_and_bounded(clock):
+    errors = Errors()
+    for number in range(25):
+        errors.note(f"E{number}", "x" * 500, number)
+    errors.note("E3", "", 99)
+    shown = errors.snapshot()
+    assert len(shown) == 21
+    assert shown["(others)"] == {"count": 5, "last": "x" * 200 + "…", "at": 24}
+    assert shown["E3"] == {"count": 2, "last": "", "at": 99}
+    assert errors.last == "E3"
+
+
+def test_a_refusal_says_who_why_what_and_when(clock):
+    breaker = make(clock, max_errors=1, open_for=60)
+    with pytest.raises(ConnectionError):
+        breaker.call(fail, ConnectionError("gone"))
+    clock.advance(20)
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.call(fail, ConnectionError())
+    refused = caught.value
+    assert isinstance(refused, Rejected)
+    assert refused.breaker is breaker
+    assert (refused.why, refused.last_error) == ("error_count >= 1", "ConnectionError: gone")
+    assert (refused.retry_after, refused.source) == (40, "it")
+    breaker.to("forced_open")
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.call(int)
+    assert (caught.value.why, caught.value.retry_after) == ("forced_open", None)
+
+
+def test_a_fallback_stands_in_for_a_refusal_and_for_nothing_else(clock):
+    breaker, inner = make(clock, max_errors=1), make(clock)
+    held = breaker.or_else(lambda refused: f"later: {refused.why}")
+
+    @held
+    def guarded(error=None):
+        """Its own."""
+        if error is not None:
+            raise error
+        return "now"
+
+    assert guarded.__doc__ == "Its own."
+    assert guarded() == "now"
+    inner.to("forced_open")
+    with pytest.raises(CircuitOpen):  # of another one
+        held.call(inner.call, int)
+    assert guarded() == "later: error_count >= 1"
+    breaker.reset()
+    with pytest.raises(KeyError):
+        guarded(KeyError())
+
+
+def test_coroutines_have_fallbacks_that_may_be_awaited(clock):
+    breaker, inner = make(clock), make(clock)
+
+    async def instead(refused):
+        return refused.source
+
+    async def main():
+        later = breaker.or_else(instead)(asyncio.sleep)
+        assert await later(0, "now") == "now"
+        inner.to("forced_open")
+
+        @breaker.or_else(instead)
+        async def nested():
+            return inner.call(int)
+
+        with pytest.raises(CircuitOpen):
+            await nested()
+        breaker.to("forced_open")
+        assert await later(0, "now") == "it"
+        assert await breaker.or_else(lambda _: 7)(asyncio.sleep)(0) == 7
+
+    asyncio.run(main())
+
+
+def test_a_generator_has_no_fallback(clock):
+    def items():
+        yield 1
+
+    with pytest.raises(ConfigError, match="generator"):
+        make(clock).or_else(lambda _: 0)(items)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"errors": 3}, "errors must be classes"),
+        ({"errors": (int,)}, "errors must hold classes"),
+        ({"bad_result": 500}, "bad_result must be a predicate"),
+        ({"cancelled": "ignore"}, "cancelled must be"),
+    ],
+)
+def test_what_cannot_judge_is_refused(wrong, told, clock):
+    with pytest.raises(ConfigError, match=told):
+        make(clock, **wrong)
+
+
+def hanging(clock, **more):
+    return CircuitBreaker(
+        slow_after=1, max_slow=1, open_for=60, slow_in_flight=True, clock=clock, **more
+    )
+
+
+def test_a_block_that_hangs_trips_before_it_ends(clock):
+    breaker = hanging(clock)
+    with breaker:
+        assert breaker.snapshot()["watched"] == 1
+        clock.advance(2)
+        with pytest.raises(CircuitOpen):
+            breaker.call(int)
+    shown = breaker.snapshot()
+    assert (shown["state"], shown["slow"], shown["late"]) == ("open", 1, 0)
+
+
+def test_every_form_is_watched(clock):
+    async def hang():
+        clock.advance(2)
+        return breaker.machine.snapshot(clock())["state"]
+
+    breaker = hanging(clock)
+    assert breaker.call(lambda: clock.advance(2) and breaker.state.value) == "open"
+    breaker.reset()
+    assert asyncio.run(breaker.call(hang)) == "open"
+
+
+def test_a_generator_cannot_be_slow_after_its_first_item(clock):
+    breaker = hanging(clock)
+
+    def items():
+        yield 1
+        yield 2
+
+    for _ in breaker.call(items):
+        clock.advance(5)
+    shown = breaker.snapshot()
+    assert (shown["state"], shown["slow"], shown["total"]) == ("closed", 0, 1)
