@@ -5,7 +5,7 @@ Law     A name has one breaker for as long as anybody holds it. Those that are c
         none to let go, a new name passes unguarded and is counted: to share a breaker would trip
         strangers.
 State   the breakers by name, and the order in which they are looked at again.
-Cost    a known name is one look into a dict; a new one takes the lock, and at the bound looks at 16.
+Cost    a known name is one look into a dict; a new one takes the lock; at the bound it looks at 16.
 Source  rule R29; `core.breaker.KeyedBreaker` is the same for machines.
 """
 
