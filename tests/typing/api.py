@@ -38,7 +38,7 @@ from trafficcore import (
     WsgiTraffic,
 )
 from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
-from trafficcore.live import Reservation, SlidingWindowLimiter, Together
+from trafficcore.live import Breakers, CircuitOpen, Reservation, SlidingWindowLimiter, Together
 from trafficcore.spec import Direction
 from trafficcore.web import django as in_django
 from trafficcore.web import flask as in_flask
@@ -252,6 +252,28 @@ async def use_breaker_async() -> None:
         assert_type(item, int)
     async with breaker as permit:
         permit.failure()
+
+
+@breaker.or_else(lambda refused: None)
+def guarded_or_none(text: str) -> str:
+    return text
+
+
+@breaker.or_else(lambda refused: refused.why)
+async def guarded_or_why(text: str) -> bytes:
+    return text.encode()
+
+
+async def use_fallbacks() -> None:
+    assert_type(guarded_or_none("a"), str | None)
+    assert_type(await guarded_or_why("a"), bytes | str)
+    breakers = Breakers(max_errors=5, named={"slow": {"slow_after": 1}})
+    assert_type(breakers["a"], CircuitBreaker)
+    try:
+        assert_type(breakers["a"].call(guarded, "a"), str)
+    except CircuitOpen as refused:
+        assert_type(refused.breaker, CircuitBreaker)
+        assert_type(refused.retry_after, float | None)
 
 
 # A balancer

@@ -92,7 +92,7 @@ class Settling(Machine):
         else:
             self._go(Cause.TRIP, now, "probes failed", self._probes.tally, kind)
 
-    def _look(self, era: int, kind: int) -> bool:
+    def _look(self, era: object, kind: int) -> bool:
         """Look at the rules, a result having reached an edge without the lock."""
         with self._lock:
             if era == self.live:
