@@ -18,9 +18,9 @@ ONE = Settings(
 IDLE = {"admitted": 0, "in_flight": 0, "bad": 0}
 
 
-@pytest.fixture
-def breaker(clock):
-    return CircuitBreaker(settings=ONE, clock=clock)
+@pytest.fixture(params=[False, True], ids=["", "slow_in_flight"])
+def breaker(request, clock):
+    return CircuitBreaker(settings=ONE, clock=clock, slow_in_flight=request.param)
 
 
 @pytest.fixture
