@@ -54,7 +54,12 @@ class _Threads(socketserver.ThreadingMixIn, WSGIServer):
 def wsgi_server(app: Any) -> Iterator[int]:
     """Serve a WSGI application, a thread a request."""
     server = _Threads(("127.0.0.1", 0), _Requests)
-    server.set_app(app)
+
+    def told(env: Any, start_response: Any) -> Any:
+        env["wsgi.multithread"] = True  # wsgiref says no, whatever its server is mixed with
+        return app(env, start_response)
+
+    server.set_app(told)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:

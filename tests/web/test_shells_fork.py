@@ -22,7 +22,7 @@ def wsgi_plain(env, start_response):
     return [b"ok"]
 
 own = engine(quota(1, 5), limit(100, 3600))
-apps = {{"asgi": AsgiTraffic(plain, own), "wsgi": WsgiTraffic(wsgi_plain, own)}}
+apps = {{"asgi": AsgiTraffic(plain, own), "wsgi": WsgiTraffic(wsgi_plain, own, threads=8)}}
 
 def ask(shell):
     if shell == "asgi":

@@ -98,7 +98,7 @@ Serving = Callable[[Engine], AbstractContextManager[int]]
 def serving(request: Any) -> Serving:
     if request.param == "asgi":
         return lambda own: uvicorn_server(AsgiTraffic(asgi_app(), own))
-    return lambda own: wsgi_server(WsgiTraffic(wsgi_app, own))
+    return lambda own: wsgi_server(WsgiTraffic(wsgi_app, own, threads=8))
 
 
 @pytest.fixture

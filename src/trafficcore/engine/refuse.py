@@ -93,6 +93,14 @@ class Refuser:
         answer = stage.reject(now, ticket.waiter.reason, retry_at)
         return self._count(ticket.side, stage.rule, answer, claim.queue.waiting)
 
+    def crowded(self, ticket: Queued, now: float) -> Rejection:
+        """Refuse somebody who has left the queue again, as there is nowhere to wait."""
+        claim, stage = ticket.claim, ticket.stage
+        claim.flow.refused += 1
+        retry_at = claim.queue.retry_at(now, claim.cost)
+        answer = stage.reject(now, Reason.QUEUE_FULL, retry_at)
+        return self._count(ticket.side, stage.rule, answer, claim.queue.waiting)
+
     def _count(
         self, side: Side, rule: Rule | None, answer: Rejection, waiting: int = 0
     ) -> Rejection:

@@ -1,7 +1,7 @@
 """`WsgiTraffic`: an engine in front of a WSGI application.
 
 A request that has to wait for a quota waits in its own thread, so a policy that queues wants a
-server with threads to spare, and a bound on the number of waiters.
+server with threads to spare. Never do all of them wait: see `room`.
 """
 
 import time
@@ -16,6 +16,7 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_facts
 from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.response import Body, SizedBody, WsgiExchange
+from trafficcore.web.room import Room
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -33,7 +34,9 @@ class WsgiTraffic:
 
     The application finds its permit as `environ["trafficcore.permit"]`. `request_labels` is called
     with the environ and returns labels that rules may look at. *Slow* is measured to
-    `start_response`; with `slow="end"` to the end of the body.
+    `start_response`; with `slow="end"` to the end of the body. `threads` is how many the server
+    runs: all but one of them may wait for a quota, the next is refused at once. None: the most that
+    were seen at work at once. Where there is but one thread nobody waits.
 
     `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
     or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
@@ -57,6 +60,7 @@ class WsgiTraffic:
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if engine is None:
@@ -71,6 +75,7 @@ class WsgiTraffic:
         self._from_start = slow == "start"
         self._clock = clock
         self._driver = driver_of(engine, clock)
+        self._room = Room(threads)
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Run one request."""
@@ -80,7 +85,7 @@ class WsgiTraffic:
         clock = self._clock
         verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
         if isinstance(verdict, Queued):
-            verdict = self._driver.park_thread(verdict)
+            verdict = self._wait(verdict, environ)
         if isinstance(verdict, Rejection):
             if PAID in environ:
                 environ[PAID](clock())
@@ -103,6 +108,20 @@ class WsgiTraffic:
         except BaseException as error:
             exchange.failed(error)
             raise
+
+    def _wait(self, ticket: Queued, environ: dict[str, Any]) -> Any:
+        """Wait in this thread if there is room for it; return the verdict."""
+        room = self._room
+        if not room.enter(environ, ticket):
+            now = self._clock()
+            if self.engine.cancel(ticket, now):
+                self._driver.kick()
+                return self.engine.refuse.crowded(ticket, now)
+            return self._driver.park_thread(ticket)  # it is decided already
+        try:
+            return self._driver.park_thread(ticket)
+        finally:
+            room.leave()
 
 
 def _has_charged(

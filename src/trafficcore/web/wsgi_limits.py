@@ -44,12 +44,15 @@ class WsgiLimits(WsgiTraffic):
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._has_engine = engine is not None
         if engine is not None:
             self.engine = engine
-            app = WsgiTraffic(app, engine, request_labels=request_labels, slow=slow, clock=clock)
+            app = WsgiTraffic(
+                app, engine, request_labels=request_labels, slow=slow, threads=threads, clock=clock
+            )
         self.app = app
         self.limits = LimitGate(limits or (), headers=headers, problem=problem, wsgi=True)
         self._clock = clock
