@@ -1,5 +1,6 @@
 """`QuotaQueue`: what the model does not show. The rest is in test_quota_machine."""
 
+import random
 from fractions import Fraction
 from math import inf, nan
 
@@ -209,3 +210,72 @@ def test_the_snapshot_names_flows_by_their_names():
     found = queue.snapshot(0)
     assert found["flows"] == {"gold": {"waiting": 1, "tokens": 2}}
     assert (found["waiting"], found["tokens"]) == (1, 0)
+
+
+# -- foresight -----------------------------------------------------------------------------------
+
+
+def foreseeing(capacity=1, fill=1, tags="finish"):
+    return QuotaQueue(TokenBucket(Fraction(capacity), Fraction(fill)), tags=tags, foresee=True)
+
+
+def test_who_cannot_go_in_time_is_refused_at_once():
+    queue = foreseeing()
+    assert queue.try_acquire(0)
+    first = queue.enqueue(0, "a", 1, 1, 1)
+    assert first.reason is None
+    late = queue.enqueue(0, "a", 1, 1, Fraction(19, 10))
+    assert (late.fate, late.reason, late.waiting) == (Fate.REFUSED, Reason.QUEUE_TIMEOUT, False)
+    in_time = queue.enqueue(0, "a", 1, 1, 2)
+    assert in_time.reason is None
+    assert (queue.waiting, queue.refused, queue.retry_at(0)) == (2, 1, 3)
+    assert [queue.poll(now) for now in (1, 2)] == [[first], [in_time]]
+
+
+def test_a_heavy_newcomer_is_not_held_to_the_backlog_of_light_ones():
+    queue = foreseeing()
+    assert queue.try_acquire(0)
+    for _ in range(10):
+        assert queue.enqueue(0, "light", 1, 1, inf).reason is None
+    assert queue.enqueue(0, "heavy", 100, 1, 2).reason is None
+    assert queue.enqueue(0, "lighter", Fraction(1, 100), 1, 10).reason is Reason.QUEUE_TIMEOUT
+
+
+@pytest.mark.parametrize("tags", ["finish", "start"])
+@pytest.mark.parametrize("keys", [1, 3])
+def test_nobody_is_refused_who_would_have_gone_in_time(tags, keys):
+    """Where nobody comes any more: with equal costs the foresight never sees too much."""
+    rng = random.Random(11)
+    refused = 0
+    for _ in range(300):
+        queue = foreseeing(2, 1, tags)
+        twin = QuotaQueue(TokenBucket(Fraction(2), Fraction(1)), tags=tags)
+        weights = {name: Fraction(rng.choice((1, 2, 5, 20))) for name in "abc"}
+        for each in (queue, twin):
+            assert each.try_acquire(0, 2)
+        for _ in range(rng.randrange(8)):
+            flow, key = rng.choice("abc"), rng.randrange(keys) if keys > 1 else None
+            for each in (queue, twin):
+                each.enqueue(0, flow, weights[flow], 1, inf, None, key)
+        flow, key = rng.choice("abc"), rng.randrange(keys) if keys > 1 else None
+        deadline = rng.randrange(1, 10)
+        seen = queue.enqueue(0, flow, weights[flow], 1, deadline, None, key)
+        true = twin.enqueue(0, flow, weights[flow], 1, inf, None, key)
+        for second in range(1, 12):
+            twin.poll(second)
+        if seen.reason is not None:
+            refused += 1
+            assert true.at > deadline
+    assert refused > 20
+
+
+def test_one_as_new_is_idle():
+    queue = foreseeing()
+    assert queue.idle(0)
+    assert queue.try_acquire(0)
+    assert not queue.idle(Fraction(1, 2))
+    assert queue.idle(1)
+    assert queue.try_acquire(1)
+    waiter = queue.enqueue(1, "a")
+    assert not queue.idle(5)
+    assert queue.ready_at(1, waiter) == 2
