@@ -14,7 +14,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "show-inheritance": False}
 nitpicky = True
-nitpick_ignore = [("py:class", "enum.Enum"), ("py:class", "trafficcore.live.verbs.Verbs")]
+nitpick_ignore = [
+    ("py:class", "enum.Enum"),
+    ("py:class", "trafficcore.live.verbs.Verbs"),
+    ("py:class", "trafficcore.live.breaker_steps.Steps"),
+]
 # Docstrings are plain prose with `names`, which reST would take for references of its own.
 default_role = "code"
 suppress_warnings = ["myst.header"]

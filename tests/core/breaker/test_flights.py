@@ -134,6 +134,7 @@ def test_an_error_whose_slow_half_has_left_counts_as_it_comes_and_is_not_slow_ag
     assert seen(breaker, 13) == (0, 0, 0, 0, 0)
     breaker.bad(flight, 13, GATEWAY_ERROR | SLOW)
     assert seen(breaker, 13) == (1, 1, 0, 0, 1)
+    assert breaker.snapshot(13)["consecutive_errors"] == 1
     good = breaker.launch(13)
     breaker.look(15)
     breaker.good(good, 40)
@@ -406,3 +407,27 @@ def launches(seed):
             under_way += 1
             made += 1
     return made
+
+
+@pytest.mark.parametrize("end", ["bad", "release"])
+def test_a_place_that_is_free_again_is_found_without_the_lock(end):
+    breaker = half_open(Ratio(2, 4), permits=4, max_concurrent=1)
+    probe = breaker.launch(5)
+    assert not breaker.try_acquire(7)
+    getattr(breaker, end)(probe, 7)
+    assert breaker.try_acquire(7)
+
+
+def test_who_ends_a_flight_is_told_that_something_may_have_changed():
+    breaker = make()
+    told, quick = breaker.launch(0), breaker.launch(1)
+    breaker.look(1.5)
+    assert breaker.record(told, 1.75, duration=1.75) is True
+    assert breaker.snapshot(1.75)["duration_total"] == 1.75
+    assert breaker.good(quick, 1.75) is True
+
+
+def test_an_era_is_given_back_as_ever():
+    breaker = half_open(Ratio(1, 1))
+    breaker.release(breaker.try_acquire(5), 5)
+    assert breaker.snapshot(5)["probes"]["admitted"] == 0
