@@ -3,6 +3,7 @@
 import pytest
 
 from support.policies import scope
+from trafficcore import ConfigError
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.spec import Direction, Scope, Service
 
@@ -130,3 +131,16 @@ def test_services_are_taken_by_any_of_their_spellings() -> None:
     assert not identity.covers(service, "other", frozenset())
     assert identity.about(service) == "outbound httpbin.default.svc.cluster.local:8000"
     assert identity.about(scope("a", 80)) == "inbound a:80"
+
+
+def test_a_short_name_in_hosts_means_the_service_it_is_short_for() -> None:
+    identity = Identity(namespace="shop", hosts={"cart:80": ["shop.example.com"]})
+    for host in ("shop.example.com", "cart", "cart.shop.svc.cluster.local"):
+        assert identity.takes("cart.shop.svc.cluster.local", 80, host), host
+        assert not identity.takes("cart.shop.svc.cluster.local", 81, host), host
+    assert not identity.takes("cart.other.svc.cluster.local", 80, "shop.example.com")
+
+
+def test_a_text_where_hosts_belong_is_told() -> None:
+    with pytest.raises(ConfigError, match="must be a list of Hosts, not the text 'a.example.com'"):
+        Identity(hosts={"cart": "a.example.com"})

@@ -247,9 +247,9 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_texts_end_soon(text, loader):
     nodes = 50_000 if loader is yaml.SafeLoader else 500_000  # as Limits has them
-    begun = time.perf_counter()
+    begun = time.process_time()
     read(text, nodes=nodes)
-    assert time.perf_counter() - begun < 5  # a second at most on an idle machine
+    assert time.process_time() - begun < 5  # a second at most on an idle machine
 
 
 def test_twenty_thousand_levels_of_blocks_are_refused_at_the_hundred_and_first():

@@ -6,6 +6,8 @@ import pytest
 
 from support import policies as p
 from trafficcore.engine import Engine, Permit
+from trafficcore.engine.events import Event
+from trafficcore.observe.log import describe
 
 MORE = {"endpoints": {p.NAME: ["a:1"]}}
 
@@ -63,7 +65,7 @@ def test_every_transition_is_one_line(caplog: pytest.LogCaptureFixture) -> None:
     assert returned.endswith("a:1 of web.default.svc.cluster.local returned")
     caplog.clear()
     engine.reload(p.policy(p.breaker("slow", rule={"max_slow": 1})))
-    assert messages(caplog)[-1] == "1 rules reloaded, 1 kept their state"
+    assert messages(caplog)[-1] == "1 rule reloaded, 1 kept their state"
     engine.mode = "shadow"
     assert messages(caplog)[-1] == "mode enforce to shadow"
     assert caplog.records[-1].levelno == logging.WARNING
@@ -88,3 +90,22 @@ def test_nothing_is_logged_per_request(caplog: pytest.LogCaptureFixture) -> None
     for n in range(1000):
         engine.admit(p.request(), n / 1000)
     assert len(messages(caplog)) == 1
+
+
+def test_that_no_rule_applies_is_a_warning_with_the_reason() -> None:
+    text = LIMIT_OF_ANOTHER
+    told: list[Event] = []
+    Engine.load(text, listeners=[told.append])
+    level, line = describe(told[-1])
+    assert level == logging.WARNING
+    assert line.startswith("1 rule loaded, and none applies to this process: namespace shop;")
+
+
+LIMIT_OF_ANOTHER = """
+apiVersion: istio.alibabacloud.com/v1
+kind: ASMLocalRateLimiter
+metadata: {name: it, namespace: shop}
+spec:
+  configs:
+  - limit: {fill_interval: 1s, quota: 1}
+"""

@@ -232,3 +232,27 @@ def test_each_member_has_its_part():
 def test_what_cannot_be_shared_or_drawn_is_told(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LimitGate([Limit("1/s", by=header)]), r"write header\(…\), with its parentheses"),
+        (lambda: LimitGate([Limit("1/s", by=lambda a, b: "x")]), "a function of one argument"),
+        (lambda: Limit("1/s", on="GETT /v1/x"), "'GETT' is none"),
+        (lambda: Limit("1/s", body={"a": 1}), "body must be a text"),
+        (lambda: Limit("1/s", headers=("x-a", "b")), "headers must be a mapping or pairs"),
+        (lambda: Limit("1/s", status="429"), "status must be from 400 to 599, not '429'"),
+        (lambda: Limit("1/s", cost="2"), "cost must be a number or a function, not '2'"),
+        (lambda: LimitGate(Limit("1/s")), "put this one into brackets"),
+    ],
+)
+def test_slips_are_told_when_the_limit_is_written_down(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_headers_may_be_a_mapping():
+    gate = LimitGate([Limit("1/day", headers={"x-why": "quota"})])
+    ask(gate)
+    assert ("x-why", "quota") in ask(gate).headers

@@ -11,6 +11,10 @@ __all__ = ["demo"]
 @click.option("--full", is_flag=True, help="Take the article's own times: about two minutes.")
 def demo(*, full: bool) -> None:
     """Show the four policies over real HTTP on loopback, beside what they must show."""
-    from trafficcore.demo.run import run
-
+    try:
+        from trafficcore.demo.run import run
+    except ImportError as error:
+        raise click.ClickException(
+            f"the demo needs its extra: pip install 'trafficcore[demo]' ({error})"
+        ) from error
     sys.exit(run(full=full))

@@ -37,10 +37,18 @@ class Announcer:
         for rule in table.rules:
             about = f"{rule.about}, in shadow" if rule.shadow else rule.about
             self.tell(RuleRead(0, rule.source, about, rule.why_not))
-        self.tell(PolicyLoaded(0, len(table.rules), table.stock.kept, table.notices, reload))
+        reasons = [rule.why_not for rule in table.rules]
+        idle = reasons[0] if reasons and all(reasons) else ""
+        kept, notices = table.stock.kept, table.notices
+        self.tell(PolicyLoaded(0, len(table.rules), kept, notices, reload, idle))
 
     def note_unmatched(self, side: Side, routes: Routes, facts: Facts, now: float) -> None:
-        """Count a request that no rule is about; tell once when there are many of them."""
+        """Count a request that no rule is about; tell once when there are many of them.
+
+        One whose Host some rule is about is none of them: it has another path, or other headers.
+        """
+        if routes.is_about(facts.host):
+            return
         side.unmatched += 1
         if side.unmatched == _UNMATCHED and routes.any_rules:
             self.tell(Unmatched(now, _UNMATCHED, facts.host))

@@ -51,6 +51,8 @@ class PolicyLoaded(Event):
     kept: int
     notices: tuple[str, ...]
     reload: bool
+    #: Why the first of them does not apply to this process, where none does.
+    idle: str = ""
 
 
 @attrs.frozen

@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from trafficcore.errors import ConfigError
 from trafficcore.spec import Direction, Scope
 
 __all__ = ["Identity", "host_matches", "strip_port"]
@@ -45,6 +46,9 @@ def _split_name(name: str) -> tuple[str, int]:
 
 
 def _declared(hosts: Mapping[str, Iterable[str]]) -> Declared:
+    for name, known in hosts.items():
+        if isinstance(known, str):
+            raise ConfigError(f"hosts of {name} must be a list of Hosts, not the text {known!r}")
     return tuple(
         (*_split_name(name), frozenset(strip_port(host) for host in (_split_name(name)[0], *known)))
         for name, known in hosts.items()
@@ -72,6 +76,17 @@ class Identity:
     locality: str = ""
     root_namespace: str = "istio-system"
     hosts: Declared = attrs.field(default=(), converter=_to_declared)
+
+    def __attrs_post_init__(self) -> None:
+        """Have a short name mean the service it is short for, as in a manifest."""
+        known = {name for name, _, _ in self.hosts}
+        more = [
+            (full, port, hosts)
+            for name, port, hosts in self.hosts
+            for full in self._spellings(name) - known
+        ]
+        if more:
+            object.__setattr__(self, "hosts", (*self.hosts, *more))
 
     def selects(self, namespace: str, labels: tuple[tuple[str, str], ...]) -> str:
         """Return "" if a rule of this namespace and selector is for this process, else why not."""

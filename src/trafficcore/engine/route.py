@@ -103,6 +103,11 @@ class Routes:
         """Whether any rule is about this direction at all."""
         return bool(self._entries)
 
+    def is_about(self, host: str) -> bool:
+        """Whether any rule is about some request to a Host that has been seen."""
+        known = self.hosts.get(host)
+        return known is not None and bool(known.entries)
+
     @property
     def plans(self) -> list[Plan]:
         """All plans made so far."""

@@ -29,7 +29,6 @@ OUTLIER: Final = Settings(max_ejection_percent=50, always_eject_one_host=True)
 #: The mesh's: own sub-zone, zone and region before others.
 NEAREST: Final = LocalityLb()
 log: Final = logging.getLogger("trafficcore.balancer")
-log.addHandler(logging.NullHandler())
 
 
 @guarded

@@ -26,7 +26,6 @@ from trafficcore.engine.guard import after_fork, living, new_lock
 __all__ = ["Driver", "Queue", "driver_of", "drivers_on"]
 
 log: Final = logging.getLogger("trafficcore.driver")
-log.addHandler(logging.NullHandler())
 
 #: Seconds the thread stays with nothing to wait for: somebody may come.
 _IDLE: Final = 5

@@ -8,7 +8,7 @@ Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import ceil
 from random import random
 from typing import Any, Final
@@ -27,7 +27,24 @@ __all__ = ["Bound", "Limit", "Pattern", "bind", "patterns"]
 #: A name goes into a header as a string: printable ASCII.
 _NAME: Final = re.compile(r"[ -~]+\Z")
 _METHODS: Final = re.compile(r"[A-Z]+(?:\|[A-Z]+)*\Z")
+#: Those of HTTP, of WebDAV, and a few that proxies know.
+_KNOWN_METHODS: Final = frozenset(
+    (
+        *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY"),
+        *("PURGE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "REPORT", "SEARCH"),
+        *("UNLOCK", "ACL", "LINK", "UNLINK"),
+    )
+)
 _HOLE: Final = re.compile(r"\{[^/{}]*\}")
+
+
+def _header_pairs(given: Any) -> tuple[tuple[str, str], ...]:
+    """Take headers as a mapping or as pairs; anything else is a `ConfigError`."""
+    pairs = tuple(given.items() if isinstance(given, Mapping) else given)
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and [type(part) for part in pair] == [str, str]):
+            raise ConfigError(f"headers must be a mapping or pairs of texts, not {pair!r}")
+    return pairs
 
 
 @attrs.frozen
@@ -60,7 +77,9 @@ class Limit:
     member: int | None = attrs.field(default=None, kw_only=True)
     status: int = attrs.field(default=429, kw_only=True)
     body: str = attrs.field(default="local_rate_limited", kw_only=True)
-    headers: tuple[tuple[str, str], ...] = attrs.field(default=(), kw_only=True)
+    headers: tuple[tuple[str, str], ...] = attrs.field(
+        default=(), kw_only=True, converter=_header_pairs
+    )
     shadow: bool = attrs.field(default=False, kw_only=True)
     enabled: float = attrs.field(default=100, kw_only=True)
     enforced: float = attrs.field(default=100, kw_only=True)
@@ -69,10 +88,14 @@ class Limit:
         _, capacity = read_rate(self.rate, self.capacity)
         if self.name and not _NAME.match(self.name):
             raise ConfigError(f"a limit's name must be printable ASCII, not {self.name!r}")
-        if not 400 <= self.status <= 599:
+        if not isinstance(self.status, int) or not 400 <= self.status <= 599:
             raise ConfigError(f"a refusal's status must be from 400 to 599, not {self.status!r}")
         if self.exempt is not None and not callable(self.exempt):
             raise ConfigError(f"exempt must be a function of the request, not {self.exempt!r}")
+        if not isinstance(self.body, str):
+            raise ConfigError(f"a refusal's body must be a text, not {self.body!r}")
+        if not callable(self.cost) and not isinstance(self.cost, (int, float)):
+            raise ConfigError(f"cost must be a number or a function, not {self.cost!r}")
         if not callable(self.cost) and not 0 < self.cost <= capacity and capacity:
             raise ConfigError(f"cost must be above 0 and at most {capacity}, not {self.cost!r}")
         for what in ("enabled", "enforced"):
@@ -111,6 +134,9 @@ def _pattern(text: Any) -> Pattern:
     methods = methods.strip()
     if not (path == "*" or path.startswith("/")) or (methods and not _METHODS.match(methods)):
         raise ConfigError(f"on must be a path such as '/v1/*' or 'GET /v1/*', not {text!r}")
+    for method in methods.split("|") if methods else ():
+        if method not in _KNOWN_METHODS:
+            raise ConfigError(f"on must name methods of HTTP, and {method!r} is none: {text!r}")
     below = path == "*" or path.endswith("/*")
     stem = _HOLE.sub("*", path[:-1] if below else path)
     expression = re.escape(stem).replace(r"\*", "[^/]*") + (".*" if below else "")
@@ -170,6 +196,7 @@ class Bound:
         "refused",
         "shadow",
         "shadowed",
+        "soon",
         "tokens_at",
         "told",
         "top",
@@ -200,8 +227,9 @@ class Bound:
         self.refund = self.machine.refund
         self.earliest = self.machine.earliest
         self.tokens_at = self.machine.tokens_at
-        #: The most whole tokens.
+        #: The most whole tokens, and whether one more always comes within a second.
         self.top = int(self.capacity)
+        self.soon = self.rate >= 1
         #: Seconds in which an empty bucket fills, whole; None: never.
         self.window = ceil(self.capacity / self.rate) if self.rate else None
 
@@ -244,10 +272,11 @@ class Bound:
             return self.top, None
         if whole < 0:  # noqa: PLR1730  # max() is a call
             whole = 0
-        rate = self.rate
-        if not rate:
+        if self.soon:
+            return whole, 1
+        if not self.rate:
             return whole, None
-        return whole, int((whole + 1 - tokens) / rate + 0.999999)
+        return whole, int((whole + 1 - tokens) / self.rate + 0.999999)
 
     def correct(self, key: str, paid: float, actual: float, now: float) -> None:
         """Have a request pay `actual` in place of what it has `paid`.
@@ -270,6 +299,8 @@ def bind(limits: Iterable[Limit]) -> tuple[Bound, ...]:
     """Put limits to work; two of one name are a `ConfigError`."""
     bound = []
     seen: set[str] = set()
+    if isinstance(limits, Limit):
+        raise ConfigError("limits must be a list of limits: put this one into brackets")
     for number, limit in enumerate(limits, 1):
         if not isinstance(limit, Limit):
             raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')

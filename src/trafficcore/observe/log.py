@@ -22,8 +22,9 @@ from trafficcore.engine.events import (
 
 __all__ = ["LOGGER", "describe", "log_event"]
 
+#: Without a handler that swallows all: where an application sets no logging up, Python prints
+#: warnings on standard error, and that no rule applies must not be said to nobody.
 LOGGER: Final = logging.getLogger("trafficcore")
-LOGGER.addHandler(logging.NullHandler())
 
 
 def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one line an event
@@ -35,8 +36,12 @@ def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one lin
             return logging.INFO, f"{source}: does not apply: {why_not}"
         case PolicyLoaded(rules=rules, kept=kept, notices=notices, reload=reload):
             done = f"reloaded, {kept} kept their state" if reload else "loaded"
+            what = f"{rules} rule{'s' * (rules != 1)} {done}"
+            if event.idle:
+                what += f", and none applies to this process: {event.idle}"
             tail = "".join(f"\n  {notice}" for notice in notices)
-            return (logging.WARNING if notices else logging.INFO), f"{rules} rules {done}{tail}"
+            level = logging.WARNING if notices or event.idle else logging.INFO
+            return level, f"{what}{tail}"
         case BreakerChanged(source=source, before=before, after=after):
             counts = ", ".join(f"{key} {value}" for key, value in event.counts.items())
             why = f" by {event.reason}" if event.reason else ""

@@ -9,6 +9,7 @@ in number and not in memory.
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from http.cookies import CookieError, SimpleCookie
+from inspect import signature
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
@@ -67,6 +68,15 @@ def reader(by: By, *, wsgi: bool = False) -> Read:
         return read()  # type: ignore[no-any-return]
     if not callable(by):
         raise ConfigError(f"by must be a key such as header('x-api-key') or a function, not {by!r}")
+    if getattr(by, "__module__", "") == __name__:
+        name = getattr(by, "__name__", "")
+        raise ConfigError(f"by must be a key: write {name}(…), with its parentheses")
+    try:
+        signature(by).bind(None)
+    except TypeError as error:
+        raise ConfigError(f"by must be a function of one argument, not {by!r}") from error
+    except ValueError:  # a builtin that does not say what it takes
+        pass
     function: Callable[[Facts], str | None] = by
     facts_of: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else asgi_facts
 
@@ -157,6 +167,8 @@ def client_address(trusted_proxies: Iterable[str] = (), *, header: str = "x-forw
     Behind proxies name them (`["10.0.0.0/8"]`): only they are believed, and only in `header`, the
     one that they write (`x-forwarded-for` or `forwarded`).
     """
+    if isinstance(trusted_proxies, str):
+        trusted_proxies = (trusted_proxies,)
     if header.lower() not in HEADERS:
         raise ConfigError(f"header must be one of {', '.join(HEADERS)}, not {header!r}")
     return _Client(networks(trusted_proxies), header.lower())

@@ -65,6 +65,8 @@ class WsgiTraffic:
     ) -> None:
         if engine is None:
             raise ConfigError("WsgiTraffic needs an engine, or limits")
+        if not isinstance(engine, Engine):
+            raise ConfigError(f"engine must be an Engine (Engine.load(…)), not {engine!r}")
         if problem or headers != "none":
             raise ConfigError("headers and problem say how limits answer: there are none")
         if slow not in ("start", "end"):
