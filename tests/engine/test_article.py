@@ -83,11 +83,14 @@ def test_five_slow_answers_then_498(text: Callable[[str], str]) -> None:
 
 def test_three_errors_and_a_host_is_out(text: Callable[[str], str]) -> None:
     engine = Engine.load(text("outlier"), endpoints={PRIVATE: ["a:80", "b:80"]})
-    for _ in range(6):
+    failed = 0
+    while failed < 3:  # the article names no algorithm: least request draws
         permit = engine.admit(Facts(Direction.OUTBOUND, PRIVATE), 1)
         assert isinstance(permit, Permit)
         assert permit.endpoint is not None
-        permit.settle(None, 1, 500 if permit.endpoint.address == "a:80" else 200)
+        fails = permit.endpoint.address == "a:80"
+        failed += fails
+        permit.settle(None, 1, 500 if fails else 200)
     outs = [e["ejected"] for e in engine.snapshot(1)["clusters"][0]["endpoints"]]
     assert outs == [True, False]
     engine.admit(Facts(Direction.OUTBOUND, PRIVATE), 20.9)

@@ -15,7 +15,7 @@ from trafficcore.engine import Engine, Permit, Rejection
 from trafficcore.engine.istio_outlier import envoy_settings
 from trafficcore.explain.room import detectors, ejection_times, fewest_hosts, most_out
 from trafficcore.outcome import Outcome
-from trafficcore.spec import Destination, LocalityLb, OutlierDetection, TrafficPolicy
+from trafficcore.spec import Destination, LocalityLb, OutlierDetection, TrafficPolicy, Warmup
 
 
 def test_the_articles_rule() -> None:
@@ -36,7 +36,10 @@ def test_the_articles_rule() -> None:
         ),
         "At most 100 % of the hosts are out at once.",
         "Panic is off: with every endpoint out, calls are refused 503 no healthy upstream.",
-        "Endpoints that may be called take turns, by weight.",
+        (
+            "Of two endpoints drawn at random the one with fewer calls in flight takes the next;"
+            " where weights differ they go by weight over calls in flight."
+        ),
         "Locality: failover: own sub-zone, zone, region, then others.",
         (
             "With one of two hosts of your zone out, 70 % stays and 30 % goes on to the next level;"
@@ -182,3 +185,29 @@ def test_a_host_is_out_for_as_long_as_is_said(base: float, sweep: float) -> None
         assert isinstance(made.admit(calling(), back - 0.001), Rejection)
         now = back
     assert isinstance(made.admit(calling(), now), Permit)
+
+
+@pytest.mark.parametrize(
+    ("simple", "value"),
+    [
+        ("", "least requests"),
+        ("LEAST_REQUEST", "least requests"),
+        ("RANDOM", "at random"),
+        ("ROUND_ROBIN", "in turns"),
+        ("PASSTHROUGH", "none"),
+    ],
+)
+def test_each_algorithm_by_its_name(simple: str, value: str) -> None:
+    rule = attrs.evolve(destination(), policy=TrafficPolicy(simple=simple))
+    assert values(meanings(rule))["balancing"] == value
+
+
+def test_a_warmup_in_words() -> None:
+    policy = TrafficPolicy(warmup=Warmup(duration=60, aggression=2))
+    rule = meanings(attrs.evolve(destination(), policy=policy))
+    assert text(rule, "warm-up") == (
+        "An endpoint that joins others begins with 10 % of its weight at least and has all of it"
+        " after 60 s. Its part is the part of the time gone by, to the power of 1 / 2."
+    )
+    drawn = attrs.evolve(policy, simple="RANDOM")
+    assert "warm-up" not in values(meanings(attrs.evolve(destination(), policy=drawn)))

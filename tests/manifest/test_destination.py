@@ -11,12 +11,12 @@ from manifest.helpers import (
     the_destination,
     the_fault,
 )
-from trafficcore.spec import LocalityLb, OutlierDetection, TrafficPolicy
+from trafficcore.spec import LocalityLb, OutlierDetection, TrafficPolicy, Warmup
 
 POLICY = "spec.trafficPolicy"
 LATER = "has no effect in this version"
 NEVER = "has no effect in process"
-TURNS = "endpoints take turns (ROUND_ROBIN)"
+INSTEAD = "endpoints are chosen as by LEAST_REQUEST"
 
 
 def spec(text):
@@ -352,17 +352,24 @@ def test_no_local_failures_need_no_split():
 # -- loadBalancer --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("name", "simple"), [("ROUND_ROBIN", "ROUND_ROBIN"), ("UNSPECIFIED", "")])
+@pytest.mark.parametrize(
+    ("name", "simple"),
+    [*((name, name) for name in ("ROUND_ROBIN", "RANDOM", "LEAST_REQUEST")), ("UNSPECIFIED", "")],
+)
 def test_simple_algorithms_that_act(name, simple):
     clean(balancer(f"{{simple: {name}}}"))
     assert the_destination(balancer(f"{{simple: {name}}}")).policy.simple == simple
 
 
-@pytest.mark.parametrize("name", ["RANDOM", "PASSTHROUGH", "LEAST_REQUEST"])
-def test_the_other_algorithms_load_and_say_what_happens(name):
-    text = balancer(f"{{simple: {name}}}")
-    assert the_destination(text).policy.simple == name
-    assert remarks(text) == [f"{POLICY}.loadBalancer.simple: {LATER} with {name}: {TURNS}"]
+def test_passing_through_says_that_endpoints_are_not_looked_at():
+    text = balancer("{simple: PASSTHROUGH}")
+    assert the_destination(text).policy.simple == "PASSTHROUGH"
+    assert remarks(text) == [
+        (
+            f"{POLICY}.loadBalancer.simple: PASSTHROUGH sends each call to the address it names,"
+            " whatever endpoints there are: fields that are about endpoints have no effect"
+        )
+    ]
 
 
 def test_the_old_name_of_least_request():
@@ -370,7 +377,6 @@ def test_the_old_name_of_least_request():
     assert the_destination(text).policy.simple == "LEAST_REQUEST"
     assert remarks(text) == [
         f"{POLICY}.loadBalancer.simple: LEAST_CONN is deprecated: write LEAST_REQUEST",
-        f"{POLICY}.loadBalancer.simple: {LATER} with LEAST_CONN: {TURNS}",
     ]
 
 
@@ -378,27 +384,57 @@ def test_the_old_name_of_least_request():
     ("text", "note"),
     [
         ("{consistentHash: {httpHeaderName: a, ringHash: {minimumRingSize: 9}}}",
-         f"consistentHash: {LATER}: {TURNS}"),
+         f"consistentHash: {LATER}: {INSTEAD}"),
         ("{consistentHash: {httpCookie: {name: a, path: /, ttl: 0s, attributes: [{name: b}]}}}",
-         f"consistentHash: {LATER}: {TURNS}"),
+         f"consistentHash: {LATER}: {INSTEAD}"),
         ("{consistentHash: {useSourceIp: true, maglev: {tableSize: 65537}}}",
-         f"consistentHash: {LATER}: {TURNS}"),
-        ("{consistentHash: {}}", f"consistentHash: {LATER}: {TURNS}"),
-        ("{backendUtilization: {weightUpdatePeriod: 1s}}", f"backendUtilization: {LATER}: {TURNS}"),
+         f"consistentHash: {LATER}: {INSTEAD}"),
+        ("{consistentHash: {}}", f"consistentHash: {LATER}: {INSTEAD}"),
+        ("{backendUtilization: {weightUpdatePeriod: 1s}}",
+         f"backendUtilization: {LATER}: {INSTEAD}"),
         ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}",
          f"zoneAwareLbSetting: {LATER}"),
-        ("{warmup: {duration: 100s, minimumPercent: 0, aggression: 0.5}}", f"warmup: {LATER}"),
     ],
 )  # fmt: skip
 def test_what_comes_later_is_checked_and_named(text, note):
     assert remarks(balancer(text)) == [f"{POLICY}.loadBalancer.{note}"]
 
 
-def test_the_old_name_of_the_warmup_is_told():
+@pytest.mark.parametrize(
+    ("text", "warmup"),
+    [
+        ("{duration: 100s}", Warmup(duration=100, minimum_percent=10, aggression=1)),
+        (
+            "{duration: 1500ms, minimumPercent: 0, aggression: 0.5}",
+            Warmup(duration=1.5, minimum_percent=0, aggression=0.5),
+        ),
+    ],
+)
+def test_a_warmup(text, warmup):
+    text = balancer(f"{{warmup: {text}}}")
+    clean(text)
+    assert the_destination(text).policy.warmup == warmup
+
+
+def test_the_old_name_of_the_warmup_acts_and_is_told():
     field = f"{POLICY}.loadBalancer.warmupDurationSecs"
-    assert remarks(balancer("{warmupDurationSecs: 100s}")) == [
-        f"{field}: {LATER}", f"{field}: is deprecated: write warmup.duration",
-    ]  # fmt: skip
+    text = balancer("{warmupDurationSecs: 100s}")
+    assert the_destination(text).policy.warmup == Warmup(duration=100)
+    assert remarks(text) == [f"{field}: is deprecated: write warmup.duration"]
+
+
+def test_the_old_name_of_the_warmup_says_nothing_beside_the_new_one():
+    text = balancer("{warmupDurationSecs: 100s, warmup: {duration: 2s}}")
+    assert the_destination(text).policy.warmup == Warmup(duration=2)
+    assert remarks(text) == [
+        f"{POLICY}.loadBalancer.warmupDurationSecs: has no effect beside warmup"
+    ]
+
+
+def test_a_warmup_is_nothing_to_what_draws_without_regard_to_it():
+    assert remarks(balancer("{simple: RANDOM, warmup: {duration: 2s}}")) == [
+        f"{POLICY}.loadBalancer.warmup: has no effect with RANDOM"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ WARNED = {
         subsets subsets[].labels exportTo trafficPolicy.tls trafficPolicy.tls.mode
         trafficPolicy.tunnel trafficPolicy.proxyProtocol trafficPolicy.retryBudget.percent
         trafficPolicy.loadBalancer.consistentHash.maglev.tableSize
-        trafficPolicy.loadBalancer.warmup trafficPolicy.connectionPool.http.maxRetries""",
+        trafficPolicy.connectionPool.http.maxRetries""",
     "QuotaSchedulingPolicy": """
         quota_scheduler.rate_limiter.lazy_sync quota_scheduler.scheduler.decision_deadline_margin
         quota_scheduler.match_requests[].target_service.kind quota_scheduler.alerter""",

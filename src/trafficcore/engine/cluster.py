@@ -5,6 +5,7 @@ Cost   a pick is the picker's, an outcome the tally's; a change rebuilds the pic
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from math import inf
 from typing import Any
 
@@ -13,35 +14,20 @@ import attrs
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
 from trafficcore.core.limit.concurrency import InFlight
-from trafficcore.core.outlier import Ejected, Ejector, Result, Settings, Tally
+from trafficcore.core.outlier import Ejected, Ejector, Result, Tally
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.engine.guard import guarded, new_lock
-from trafficcore.engine.istio_locality import Assignment
+from trafficcore.engine.membership import Membership
 from trafficcore.engine.rule import Rule
+from trafficcore.engine.warming import Warming
 from trafficcore.outcome import Outcome
 from trafficcore.spec import Source
 
-__all__ = ["Cluster", "Membership"]
+__all__ = ["Cluster"]
 
 SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
 _TIMEOUT = 504
 _NOWHERE = Source(file="", line=0, kind="endpoints", namespace="", name="")
-
-
-@attrs.frozen(kw_only=True)
-class Membership:
-    """What a cluster is to be: its rule, its endpoints, who goes first, and when one is ejected.
-
-    `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
-    `max_requests` is how many calls may be in flight, None: any number.
-    """
-
-    rule: Rule | None
-    endpoints: tuple[tuple[str, str, int], ...]
-    outlier: Settings | None
-    panic_threshold: int
-    assign: Callable[[list[Endpoint]], Assignment]
-    max_requests: int | None = None
 
 
 class Cluster:
@@ -57,6 +43,7 @@ class Cluster:
         "_seen",
         "_taking",
         "_tell",
+        "_warming",
         "_weights",
         "cap",
         "everyone",
@@ -85,6 +72,7 @@ class Cluster:
         self._ejector: Ejector | None = None
         self._taking: list[Endpoint] = []
         self._weights: Any = None
+        self._warming = Warming()
         self.why = ""
         self._seen = -1
         #: How many calls may be in flight; None: any number.
@@ -121,9 +109,12 @@ class Cluster:
             ejector = self._ejector
             if ejector is not None:
                 ejector.sweep(now)
+            if self._warming.weigh(self._endpoints, now):
+                self._seen = -1
             self._rebuild()
             # last: whoever finds no sweep due must find the picker that goes with it
-            self.next_sweep = inf if ejector is None else ejector.next_sweep
+            due = inf if ejector is None else ejector.next_sweep
+            self.next_sweep = min(due, self._warming.next_look)
         self._pass_on()
 
     def settle(
@@ -181,6 +172,7 @@ class Cluster:
             endpoint = old.get(address) or Endpoint(address, locality, weight)
             endpoint.locality, endpoint.weight = locality, weight
             self._endpoints[address] = endpoint
+        self._warming.join(membership.warmup, self._endpoints, now)
         endpoints = list(self._endpoints.values())
         self._put_cap(membership.max_requests, (*old.values(), *endpoints))
         assignment = membership.assign(endpoints)
@@ -226,8 +218,10 @@ class Cluster:
         self._seen = version
         for endpoint in self._endpoints.values():
             endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
+        make = self.membership.hosts
         self._chosen = build_picker(
             self._taking,
+            hosts=None if make is None else partial(make, self._lock),
             panic_threshold=self.membership.panic_threshold,
             locality_weights=self._weights,
             previous=self._chosen,

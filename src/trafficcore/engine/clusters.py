@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from trafficcore.core.balance import Endpoint
-from trafficcore.engine.cluster import Cluster, Membership
+from trafficcore.core.balance import Endpoint, SlowStart
+from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.engine.istio_outlier import envoy_settings
+from trafficcore.engine.membership import Membership
+from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.stock import Stock
 from trafficcore.errors import ConfigError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterSet", "compile_clusters"]
 
+PASSTHROUGH = "PASSTHROUGH"
 #: Locality and weight of an endpoint that gives none.
 _REST: list[Any] = ["", 1]
 
@@ -52,7 +55,7 @@ def compile_clusters(
     chosen: dict[str, Destination | None] = {}
     for key in parsed:
         chosen[key] = best = _deciding(destinations, strip_port(key), identity)
-        if best is not None:
+        if best is not None and _policy(best, key).simple != PASSTHROUGH:
             deciding.setdefault(id(best), []).append(key)
     made: dict[int, Rule] = {}
     for spec in destinations:
@@ -64,8 +67,10 @@ def compile_clusters(
         spec_of = chosen[key]
         rule_of = None if spec_of is None else made[id(spec_of)]
         policy = TrafficPolicy() if spec_of is None else _policy(spec_of, key)
+        if policy.simple == PASSTHROUGH:
+            continue  # calls go to the address they name
         name = strip_port(key)
-        membership = _membership(policy, rule_of, endpoints, identity)
+        membership = _membership(policy, rule_of, endpoints, identity, build.draw)
         clusters[name] = stock.take(
             ("cluster", key),
             partial(Cluster, name, membership, build.tell, locked=build.locked),
@@ -101,7 +106,10 @@ def _excluded(spec: Destination, identity: Identity) -> str:
 def _rule(spec: Destination, identity: Identity, keys: Sequence[str], stock: Stock) -> Rule:
     why_not = _excluded(spec, identity)
     if not keys:
-        why_not = why_not or f"no endpoints of {spec.host} are given, or another rule decides"
+        nothing = f"no endpoints of {spec.host} are given, or another rule decides"
+        if spec.policy.simple == PASSTHROUGH:
+            nothing = f"{PASSTHROUGH}: calls go to the address they name"
+        why_not = why_not or nothing
     about = f"outbound {', '.join(keys) or spec.host}"
 
     def renew(rule: Rule) -> None:
@@ -123,6 +131,7 @@ def _membership(
     rule: Rule | None,
     endpoints: tuple[tuple[str, str, int], ...],
     identity: Identity,
+    draw: Draw | None,
 ) -> Membership:
     settings, panic = (None, 0) if policy.outlier is None else envoy_settings(policy.outlier)
 
@@ -143,6 +152,20 @@ def _membership(
         panic_threshold=panic,
         assign=place,
         max_requests=policy.max_requests,
+        hosts=hosts_picker(policy.simple, draw),
+        warmup=_slow_start(policy),
+    )
+
+
+def _slow_start(policy: TrafficPolicy) -> SlowStart | None:
+    """Return how those that join grow; Envoy draws at random without regard to it."""
+    warmup = policy.warmup
+    if warmup is None or policy.simple == "RANDOM":
+        return None
+    return SlowStart(
+        window=warmup.duration,
+        aggression=warmup.aggression,
+        minimum_percent=warmup.minimum_percent,
     )
 
 

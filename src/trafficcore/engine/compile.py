@@ -18,6 +18,7 @@ from trafficcore.engine.entries import BreakEntry, LimitEntry
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate
+from trafficcore.engine.picking import Draw
 from trafficcore.engine.quotas import compile_quotas
 from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.rule import Rule
@@ -54,6 +55,8 @@ class Build:
     tell: Tell
     max_waiting: int
     locked: bool | None = None
+    #: What chance there is: floats from 0 to below 1. None: endpoints take turns.
+    draw: Draw | None = None
     #: Makes buckets that other processes draw on too; see `Shared`.
     shared: Shared = lambda *_: None
 

@@ -20,6 +20,7 @@ from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.mode import ENFORCE, Mode, otherwise
+from trafficcore.engine.picking import Draw
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.policies import Policies
 from trafficcore.engine.queueing import poll, schedule
@@ -53,6 +54,7 @@ class Engine:
         max_waiting: int = 10_000,
         locked: bool | None = None,
         shared: Shared = lambda *_: None,
+        draw: Draw | None = None,
     ) -> None:
         self._lock = new_lock()
         self.announcer = Announcer(listeners)
@@ -72,6 +74,7 @@ class Engine:
             max_waiting=max_waiting,
             locked=locked,
             shared=shared,
+            draw=draw,
         )
         #: The policies in force; their table once more, for each request looks at it.
         self.policies = Policies(policy, build)

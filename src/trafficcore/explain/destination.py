@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from trafficcore.explain.balancing import balancing_meanings
 from trafficcore.explain.ejection import ejection_meanings
 from trafficcore.explain.locality import locality_meanings
 from trafficcore.explain.meaning import Meaning, under
@@ -36,5 +37,5 @@ def _policy(policy: TrafficPolicy, hosts: int | None) -> Iterator[Meaning]:
         most = policy.max_requests
         text = f"At most {most} calls are in flight at once; another is answered 503 at once."
         yield Meaning("calls in flight", f"at most {most}", text)
-    yield Meaning("balancing", "in turns", "Endpoints that may be called take turns, by weight.")
+    yield from balancing_meanings(policy)
     yield from locality_meanings(policy.locality, outlier=policy.outlier is not None)

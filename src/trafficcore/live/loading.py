@@ -1,6 +1,7 @@
 """From the world to an engine: manifests on disk, the environment, the standard log."""
 
 import os
+import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,13 @@ def load_engine(
     read = read_policy(source)
     chosen = mode_of_environment() if mode is None else mode
     shared = shared_limits(share)
-    engine = cls(read(), mode=chosen, listeners=listeners, shared=shared, **settings)
+    engine = cls(
+        read(),
+        mode=chosen,
+        listeners=listeners,
+        shared=shared,
+        draw=random.random,
+        **settings,
+    )
     engine.policies.source = read
     return engine

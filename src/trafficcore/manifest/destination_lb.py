@@ -6,8 +6,9 @@ from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.shapes import ListOf, at_most_one
 from trafficcore.manifest.types import BOOL, TEXT, UINT32, Duration, Int, Number, Text
 from trafficcore.manifest.units import duration
+from trafficcore.spec import Warmup
 
-__all__ = ["LOAD_BALANCER", "build_simple"]
+__all__ = ["LOAD_BALANCER", "build_simple", "build_warmup"]
 
 _MILLI = Duration(least=duration("1ms"), milli=True)
 _PART = 5
@@ -68,8 +69,8 @@ _CONSISTENT_HASH = Object(
 _WARMUP = Object(
     (
         Field("duration", _MILLI, required=True),
-        Field("minimumPercent", Number(least=0, most=100)),
-        Field("aggression", Number(above=0)),
+        Field("minimumPercent", Number(least=0, most=100), default=10),
+        Field("aggression", Number(above=0), default=1),
     )
 )
 _BACKEND_UTILIZATION = Object(
@@ -83,7 +84,8 @@ _BACKEND_UTILIZATION = Object(
 )
 _ROUND_ROBIN = "ROUND_ROBIN"
 _OLD_NAMES = {"LEAST_CONN": "LEAST_REQUEST", "UNSPECIFIED": ""}
-_TURNS = "endpoints take turns (ROUND_ROBIN)"
+_INSTEAD = "endpoints are chosen as by LEAST_REQUEST"
+_PASSES = "PASSTHROUGH sends each call to the address it names, whatever endpoints there are"
 
 
 def _tell_simple(record: Record, notes: Notes) -> None:
@@ -91,20 +93,26 @@ def _tell_simple(record: Record, notes: Notes) -> None:
     if name == "LEAST_CONN":
         message = "LEAST_CONN is deprecated: write LEAST_REQUEST"
         notes.warn("TC602", record.at("simple"), record.to("simple"), message, name)
-    if name not in (None, _ROUND_ROBIN, "UNSPECIFIED"):
-        message = f"has no effect in this version with {name}: {_TURNS}"
-        notes.warn("TC901", record.at("simple"), record.to("simple"), message, name)
+    if name == "PASSTHROUGH":
+        message = f"{_PASSES}: fields that are about endpoints have no effect"
+        notes.warn("TC509", record.at("simple"), record.to("simple"), message, name)
+    for field in ("warmup", "warmupDurationSecs"):
+        if record.has(field) and name in ("RANDOM", "PASSTHROUGH"):
+            message = f"has no effect with {name}"
+            notes.warn("TC509", record.key(field), record.to(field), message)
 
 
 def _tell_warmup(record: Record, notes: Notes) -> None:
     old = "warmupDurationSecs"
     if record.has(old):
-        message = "is deprecated: write warmup.duration"
-        notes.warn("TC602", record.key(old), record.to(old), message)
+        code, message = "TC602", "is deprecated: write warmup.duration"
+        if record.has("warmup"):
+            code, message = "TC509", "has no effect beside warmup"
+        notes.warn(code, record.key(old), record.to(old), message)
 
 
-def _later(name: str, kind: Object | Duration, note: str = "", instead: str = "") -> Field:
-    return Field(name, kind, effect=Effect.WARNED, part=_PART, note=note, instead=instead)
+def _later(name: str, kind: Object, note: str = "") -> Field:
+    return Field(name, kind, effect=Effect.WARNED, part=_PART, note=note)
 
 
 LOAD_BALANCER = Object(
@@ -122,12 +130,12 @@ LOAD_BALANCER = Object(
                 )
             ),
         ),
-        _later("consistentHash", _CONSISTENT_HASH, _TURNS),
+        _later("consistentHash", _CONSISTENT_HASH, _INSTEAD),
         Field("localityLbSetting", LOCALITY),
         _later("zoneAwareLbSetting", ZONE_AWARE),
-        _later("backendUtilization", _BACKEND_UTILIZATION, _TURNS),
-        _later("warmup", _WARMUP),
-        _later("warmupDurationSecs", _MILLI, instead="warmup.duration"),
+        _later("backendUtilization", _BACKEND_UTILIZATION, _INSTEAD),
+        Field("warmup", _WARMUP),
+        Field("warmupDurationSecs", _MILLI, instead="warmup.duration"),
     ),
     rules=(
         at_most_one("simple", "consistentHash", "backendUtilization"),
@@ -142,3 +150,18 @@ def build_simple(balancer: Record | None) -> str:
     """Return the algorithm by its present name; "" where none is asked for."""
     name = balancer.get("simple", "") if balancer else ""
     return _OLD_NAMES.get(name, name)
+
+
+def build_warmup(balancer: Record | None) -> Warmup | None:
+    """Return how endpoints that join grow to their weight; the old name says how long alone."""
+    if balancer is None:
+        return None
+    warmup = balancer.sub("warmup")
+    if warmup is not None:
+        return Warmup(
+            duration=warmup.values["duration"],
+            minimum_percent=warmup.get("minimumPercent", 10),
+            aggression=warmup.get("aggression", 1),
+        )
+    duration = balancer.get("warmupDurationSecs")
+    return None if duration is None else Warmup(duration=duration)

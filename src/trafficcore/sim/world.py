@@ -17,6 +17,7 @@ import numpy as np
 from trafficcore.engine import Engine, Identity, Permit, Queued, Rejection
 from trafficcore.engine.events import Event, PolicyLoaded, RuleRead
 from trafficcore.sim.arrivals import arrivals
+from trafficcore.sim.draw import uniforms
 from trafficcore.sim.kernel import Kernel
 from trafficcore.sim.loads import Call, SimLoad
 from trafficcore.sim.servers import SimServer, concerns
@@ -97,6 +98,7 @@ class World:
             mode=process.mode,
             listeners=(self._hear, *self._listen),
             max_waiting=process.max_waiting,
+            draw=uniforms(self._rng(3)).__next__,
         )
 
     def _serve(self, at: int, service: Service) -> list[SimServer]:

@@ -1,6 +1,6 @@
 """RING 1: policy as frozen data, in our words, validated once. Knows no algorithm and no YAML."""
 
-from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy
+from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy, Warmup
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
@@ -65,6 +65,7 @@ __all__ = [
     "Source",
     "TrafficPolicy",
     "VirtualHost",
+    "Warmup",
     "Workload",
     "WorkloadParameters",
     "full_name",

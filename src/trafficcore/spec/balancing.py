@@ -5,7 +5,7 @@ import attrs
 from trafficcore.spec.outliers import OutlierDetection
 from trafficcore.spec.source import Source
 
-__all__ = ["Destination", "LocalityLb", "TrafficPolicy"]
+__all__ = ["Destination", "LocalityLb", "TrafficPolicy", "Warmup"]
 
 
 @attrs.frozen(kw_only=True)
@@ -22,15 +22,26 @@ class LocalityLb:
 
 
 @attrs.frozen(kw_only=True)
+class Warmup:
+    """Istio's `warmup`: how long, in seconds, an endpoint that joins takes to its full weight."""
+
+    duration: float
+    minimum_percent: float = 10
+    aggression: float = 1
+
+
+@attrs.frozen(kw_only=True)
 class TrafficPolicy:
     """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged.
 
-    `max_requests` is how many calls may be in flight at once, None: any number.
+    `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST. `max_requests` is
+    how many calls may be in flight at once, None: any number.
     """
 
     outlier: OutlierDetection | None = None
     locality: LocalityLb | None = None
     simple: str = ""
+    warmup: Warmup | None = None
     max_requests: int | None = None
 
 

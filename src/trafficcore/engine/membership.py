@@ -1,0 +1,32 @@
+"""`Membership`: what a cluster is to be, as data: rule, endpoints, and how to choose among them."""
+
+from collections.abc import Callable
+
+import attrs
+
+from trafficcore.core.balance import Endpoint, SlowStart
+from trafficcore.core.outlier import Settings
+from trafficcore.engine.istio_locality import Assignment
+from trafficcore.engine.picking import HostsPicker
+from trafficcore.engine.rule import Rule
+
+__all__ = ["Membership"]
+
+
+@attrs.frozen(kw_only=True)
+class Membership:
+    """What a cluster is to be: its rule, its endpoints, who goes first, and when one is ejected.
+
+    `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
+    `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
+    of hosts, None: by turns. `warmup` is how those that join grow to their weight.
+    """
+
+    rule: Rule | None
+    endpoints: tuple[tuple[str, str, int], ...]
+    outlier: Settings | None
+    panic_threshold: int
+    assign: Callable[[list[Endpoint]], Assignment]
+    max_requests: int | None = None
+    hosts: HostsPicker | None = None
+    warmup: SlowStart | None = None
