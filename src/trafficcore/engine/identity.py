@@ -81,7 +81,7 @@ class Identity:
         """Have a short name mean the service it is short for, as in a manifest."""
         known = {name for name, _, _ in self.hosts}
         more = [
-            (full, port, hosts)
+            (full, port, hosts | {full})
             for name, port, hosts in self.hosts
             for full in self._spellings(name) - known
         ]
