@@ -6,11 +6,11 @@ import attrs
 import pytest
 
 from support import policies as p
-from trafficcore.engine import Engine, Identity, Permit, Rejection
+from trafficcore.engine import Engine, Facts, Identity, Permit, Rejection
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.errors import ConfigError
 from trafficcore.outcome import Outcome, Reason
-from trafficcore.spec import LocalityLb, TrafficPolicy
+from trafficcore.spec import Direction, LocalityLb, TrafficPolicy
 
 HERE = Identity(locality="r/a")
 FOUR = {p.NAME: [("a1:80", "r/a"), ("a2:80", "r/a"), ("b1:80", "r/b"), ("b2:80", "r/b")]}
@@ -181,3 +181,22 @@ def test_the_most_specific_rule_decides_and_the_others_say_so() -> None:
 def test_endpoints_that_cannot_be_are_refused(bad: list[object]) -> None:
     with pytest.raises(ConfigError):
         p.engine(endpoints={p.NAME: bad})
+
+
+@pytest.mark.parametrize("key", ["reviews", "reviews.default", "reviews.default.svc", "reviews:80"])
+@pytest.mark.parametrize("host", ["reviews", "reviews.default.svc.cluster.local"])
+def test_endpoints_may_be_given_under_a_short_name(key: str, host: str) -> None:
+    text = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: it}
+spec:
+  host: reviews
+  trafficPolicy: {outlierDetection: {consecutive5xxErrors: 1, maxEjectionPercent: 100}}
+"""
+    engine = Engine.load(text, listeners=(), endpoints={key: ["a:1"]})
+    assert engine.snapshot(0)["rules"][0]["applies"]
+    permit = engine.admit(Facts(Direction.OUTBOUND, host), 0)
+    assert isinstance(permit, Permit)
+    assert permit.endpoint is not None
+    assert permit.endpoint.address == "a:1"

@@ -76,7 +76,10 @@ def compile_clusters(
             partial(Cluster, name, membership, build.tell, locked=build.locked),
             methodcaller("renew", membership),
         )
-    return ClusterSet(tuple(clusters.values()), clusters, identity)
+    by_name = {
+        one: cluster for name, cluster in clusters.items() for one in identity.spellings(name)
+    }
+    return ClusterSet(tuple(clusters.values()), by_name | clusters, identity)
 
 
 def _deciding(
@@ -90,10 +93,11 @@ def _deciding(
         where = spaces.index(spec.namespace) if spec.namespace in spaces else len(spaces)
         return where, spec.host.startswith("*"), -len(spec.host)
 
+    spellings = identity.spellings(name)  # `reviews` is short for a service's full name
     fitting = [
         spec
         for spec in destinations
-        if host_matches(spec.host, name) and not _excluded(spec, identity)
+        if any(host_matches(spec.host, one) for one in spellings) and not _excluded(spec, identity)
     ]
     return min(fitting, key=order, default=None)
 

@@ -83,7 +83,7 @@ class Identity:
         more = [
             (full, port, hosts | {full})
             for name, port, hosts in self.hosts
-            for full in self._spellings(name) - known
+            for full in self.spellings(name) - known
         ]
         if more:
             object.__setattr__(self, "hosts", (*self.hosts, *more))
@@ -107,7 +107,7 @@ class Identity:
             )
         return self.selects(scope.namespace, scope.labels)
 
-    def _spellings(self, host: str) -> set[str]:
+    def spellings(self, host: str) -> set[str]:
         """Return a bare, lower-case host, and the full name Kubernetes makes of a short one."""
         dots = host.count(".")
         if dots == 0:
@@ -120,12 +120,12 @@ class Identity:
 
     def names(self, host: str) -> frozenset[str]:
         """Return every name that a bare, lower-case host may stand for."""
-        spellings = self._spellings(host)
+        spellings = self.spellings(host)
         return frozenset(spellings.union(*({n} for n, _, known in self.hosts if known & spellings)))
 
     def takes(self, pattern: str, port: int, host: str) -> bool:
         """Whether a rule for the virtual host or service `pattern`:`port` is about `host`."""
-        spellings = self._spellings(host)
+        spellings = self.spellings(host)
         declared = [(name, at) for name, at, known in self.hosts if known & spellings]
         fits = any(host_matches(pattern, spelling) for spelling in spellings)
         if pattern.startswith("*"):  # it speaks of a declared virtual host by any of its Hosts
