@@ -11,6 +11,7 @@ from trafficcore.cli.who import as_process, process
 
 if TYPE_CHECKING:
     from trafficcore.judge import HostCounts
+    from trafficcore.manifest import Problem
 
 __all__ = ["check"]
 
@@ -45,6 +46,18 @@ def _why(context: click.Context, option: click.Parameter, code: str | None) -> N
     for line in entry(code.upper()):
         click.echo(line)
     context.exit()
+
+
+def _scenario_faults(paths: tuple[Path, ...]) -> "tuple[Problem, ...]":
+    """Return what is wrong with the scenarios among the files: they are no manifests."""
+    from trafficcore.errors import ManifestError
+    from trafficcore.sim import prepare
+
+    try:
+        prepare(list(paths))
+    except ManifestError as error:
+        return error.problems
+    return ()
 
 
 @click.command()
@@ -93,14 +106,18 @@ def check(
     comment `# trafficcore: ignore TC101` in a manifest silences it. A label, a namespace or
     `--gateway` leaves out rules that another process applies.
     """
+    import attrs
+
     from trafficcore.engine.identity import Identity
     from trafficcore.judge import judge, write_report
     from trafficcore.manifest import check as read
     from trafficcore.manifest.check import say
 
     given = (context.get_parameter_source(name) for name in ("label", "namespace", "gateway"))
+    found = read(list(paths))
+    faults = [fault for fault in _scenario_faults(paths) if fault not in found.problems]
     report = judge(
-        read(list(paths)),
+        attrs.evolve(found, problems=(*faults, *found.problems)),
         identity=Identity(**process(**who)),
         only_its=ParameterSource.COMMANDLINE in given,
         hosts=hosts,

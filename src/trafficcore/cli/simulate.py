@@ -56,7 +56,7 @@ def _header(
 )
 @click.option("--duration", default="", help="Default: 60s, or 30s after the last failure.")
 @click.option("--header", multiple=True, callback=_header, metavar="'NAME: VALUE'")
-@click.option("--path", "request_path", default="/", show_default=True)
+@click.option("--path", "request_path", default="", help="Default: one that a rule is about.")
 @click.option("--inbound/--outbound", default=None, help="Default: as the policies say.")
 @click.option("--label", multiple=True, callback=pairs, metavar="KEY=VALUE")
 @click.option("--namespace", default="")
@@ -107,13 +107,18 @@ def _prepare(
     from trafficcore.manifest import load
     from trafficcore.manifest.write import to_yaml
     from trafficcore.sim import prepare
-    from trafficcore.sim.quick import scenario_of
+    from trafficcore.sim.quick import scenario_of, strange
 
     found = prepare(list(paths))
     if found:
         _tell_unused(context, paths, found)
         return found, ""
     policy = load(list(paths))
+    if not (policy.limits or policy.breakers or policy.destinations or policy.quotas):
+        raise ConfigError("no policy to simulate: `trafficcore check` says what was read")
+    note = strange(options["host"], policy)
+    if note:
+        click.echo(note, err=True)
     scenario = scenario_of(_words(options), policy, [str(path) for path in paths])
     text = to_yaml(scenario)
     prepared = prepare(text)

@@ -13,9 +13,9 @@ import attrs
 
 from trafficcore.errors import ConfigError
 from trafficcore.manifest.units import NotThis, duration
-from trafficcore.spec import Direction, Policy, QuotaRule, Scope, full_name
+from trafficcore.spec import Direction, Op, Policy, QuotaRule, Scope, full_name
 
-__all__ = ["Words", "scenario_of"]
+__all__ = ["Words", "scenario_of", "strange"]
 
 _FAIL: Final = re.compile(
     r"(?P<who>[^@=]+)@(?P<from>[^=]+?)\.\.(?P<until>[^=]*)(?:=(?P<what>.+))?\Z"
@@ -39,7 +39,7 @@ class Words:
     capacity: int = 0
     fail: tuple[str, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
-    path: str = "/"
+    path: str = ""
     outbound: bool | None = None
     seed: int = 1
     labels: tuple[tuple[str, str], ...] = ()
@@ -51,7 +51,8 @@ class Words:
 def scenario_of(words: Words, policy: Policy, manifests: Sequence[str]) -> dict[str, Any]:
     """Return a scenario as the plain data of its file; `ConfigError` for words it cannot read."""
     failures = [_failure(text) for text in words.fail]
-    host = words.host or _host(policy)
+    known = _hosts(policy)
+    host = words.host or next(iter(known), "example.default.svc.cluster.local")
     scope = _scope(policy, host)
     outbound = _outbound(words, policy)
     zones = [f"region/zone-{number + 1}" for number in range(words.zones)]
@@ -127,21 +128,33 @@ def _address(number: int) -> str:
     return f"10.0.{number // 250}.{number % 250 + 1}:80"
 
 
-def _host(policy: Policy) -> str:
-    """Return the host that the first policy is about."""
-    for destination in policy.destinations:
-        if not destination.host.startswith("*"):
-            return destination.host
+def _hosts(policy: Policy) -> list[str]:
+    """Return the hosts that policies are about by name, in their order."""
+    found = [destination.host for destination in policy.destinations]
     for scope in _scopes(policy):
-        if scope.vhost is not None and not scope.vhost.name.startswith("*"):
-            return scope.vhost.name
-        if scope.services:
-            return scope.services[0].name
-    for quota in policy.quotas:
-        for selector in quota.selectors:
-            if selector.service and selector.service != "*":
-                return selector.service
-    return "example.default.svc.cluster.local"
+        if scope.vhost is not None:
+            found.append(scope.vhost.name)
+        found += [service.name for service in scope.services]
+    found += [selector.service for quota in policy.quotas for selector in quota.selectors]
+    return [host for host in dict.fromkeys(found) if host and not host.startswith("*")]
+
+
+def strange(asked: str, policy: Policy) -> str:
+    """Say that no policy is about a host, where they name theirs; "" where one is, or may be."""
+    known, bare = _hosts(policy), asked.partition(":")[0]
+    if not asked or not known or any(host == bare or host.startswith(f"{bare}.") for host in known):
+        return ""
+    return f"no policy is about {asked!r} by its name: there is {', '.join(known)}"
+
+
+def _path(policy: Policy) -> str:
+    """Return a path that the first rule with a condition on the path is about."""
+    for scope in _scopes(policy):
+        for header in scope.vhost.headers if scope.vhost is not None else ():
+            wanted = header.op in (Op.EXACT, Op.PREFIX) and not header.invert
+            if header.name == ":path" and wanted and header.value.startswith("/"):
+                return header.value
+    return "/"
 
 
 def _scopes(policy: Policy) -> list[Scope]:
@@ -182,7 +195,7 @@ def _loads(words: Words, policy: Policy, host: str, outbound: bool) -> Iterable[
     """Yield one load, or one for each workload that a header tells apart."""
     classes = _classes(policy) if not words.headers else {}
     for name, headers in (classes or {"calls": dict(words.headers)}).items():
-        load: dict[str, Any] = {"name": name, "url": f"http://{host}{words.path}"}
+        load: dict[str, Any] = {"name": name, "url": f"http://{host}{words.path or _path(policy)}"}
         load |= {"direction": "outbound"} if outbound else {}
         load |= {"headers": headers} if headers else {}
         if words.clients is not None:

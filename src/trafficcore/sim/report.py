@@ -36,7 +36,10 @@ def report(result: Result, *, most_events: int = 40) -> list[str]:
     for name, stats in result.classes.items():
         lines += [*_class(name, stats), ""]
     lines += _section("where calls went", _places(result))
-    lines += _section("rules", _rules(result.snapshot["rules"]))
+    rules = result.snapshot["rules"]
+    lines += _section("rules", _rules(rules))
+    if rules and not any(rule["hits"] for rule in rules):
+        lines += ["no rule was about any of these calls", ""]
     if result.most_waiting:
         lines += [f"waiting: {result.most_waiting} at the most", ""]
     events = timeline(result.events, result.more_events, most=most_events)
