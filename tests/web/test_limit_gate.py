@@ -103,7 +103,7 @@ def test_exempt_requests_are_not_met():
 
 def test_shadow_counts_and_refuses_nothing_and_can_be_switched():
     gate = LimitGate([Limit("1/day", shadow=True, name="a")])
-    assert [ask(gate), ask(gate), ask(gate)] == [1, 0, 0]
+    assert [ask(gate), ask(gate), ask(gate)] == [1, 1, 1]
     assert gate.snapshot(0)[0]["shadowed"] == 2
     gate["a"].shadow = False
     assert isinstance(ask(gate), Rejection)
@@ -256,3 +256,36 @@ def test_headers_may_be_a_mapping():
     gate = LimitGate([Limit("1/day", headers={"x-why": "quota"})])
     ask(gate)
     assert ("x-why", "quota") in ask(gate).headers
+
+
+@pytest.mark.parametrize("fault", ["by", "cost", "exempt", "on", "a cost of 0"])
+def test_a_function_that_raises_costs_no_token(fault):
+    def boom(_):
+        raise RuntimeError("boom")
+
+    option = {"cost": lambda facts: 0} if fault == "a cost of 0" else {fault: boom}
+    gate = LimitGate([Limit("2/h", name="a"), Limit("9/h", name="b", **option)])
+    for _ in range(3):
+        with pytest.raises((RuntimeError, ConfigError)):
+            ask(gate)
+    assert gate["a"].left("", 0)[0] == 2
+
+
+def test_a_refusal_says_when_all_limits_would_grant():
+    gate = LimitGate([Limit("1/min", name="quick"), Limit("1/h", name="slow")], headers="ietf")
+    assert ask(gate) == 2
+    refusal = ask(gate)
+    assert refusal.retry_after == pytest.approx(3600, abs=0.01)
+    told = dict(refusal.headers)["ratelimit"]
+    assert '"quick"' in told
+    assert '"slow"' in told
+
+
+def test_in_shadow_an_answer_tells_of_the_limit_all_the_same():
+    gate = LimitGate([Limit("1/min", name="a", shadow=True)], headers="ietf")
+    met = [gate.admit(scope(), "GET", "/", 0.0) for _ in range(2)]
+    assert [gate.write(each, 0.0)[1][1] for each in met] == ['"a";r=0;t=60'] * 2
+    gate.give_back(met[1], 0.0)
+    assert gate["a"].left("", 0.0)[0] == 0
+    gate.give_back(met[0], 0.0)
+    assert gate["a"].left("", 0.0)[0] == 1

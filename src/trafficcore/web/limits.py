@@ -119,12 +119,35 @@ class LimitGate:
             bound = stages.bound
             if bound.try_acquire(key, now):
                 return ((bound, key, 1),)
-            return () if bound.lets_by() else self._refuse([], (bound, key, 1), now)
+            if bound.lets_by():
+                return ((bound, key, 0),)
+            return self._refuse([], (bound, key, 1), now)
         return self._decide(stages, request, now)
 
     def _decide(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Refusal:
-        """Do so for any number of limits, whatever they ask."""
+        """Do so for any number of limits, whatever they ask: all are asked before any is paid."""
+        asked = self._asked(stages, request)
         met: list[tuple[Bound, str, float]] = []
+        try:
+            for bound, key, cost in asked:
+                if bound.try_acquire(key, now, cost):
+                    met.append((bound, key, cost))
+                elif bound.lets_by():
+                    met.append((bound, key, 0))
+                else:
+                    self.give_back(tuple(met), now)
+                    others = [row for row in asked if row[0] is not bound]
+                    return self._refuse(others, (bound, key, cost), now)
+        except BaseException:  # a cost that is no cost: nobody has paid for this request
+            self.give_back(tuple(met), now)
+            raise
+        return tuple(met)
+
+    def _asked(
+        self, stages: tuple[_Stage, ...], request: Request
+    ) -> list[tuple[Bound, str, float]]:
+        """Return the limits that are about a request, each with its key and its cost."""
+        asked: list[tuple[Bound, str, float]] = []
         facts: Facts | None = None
         for stage in stages:
             if stage.asks:
@@ -134,16 +157,11 @@ class LimitGate:
             key = stage.key(request)
             if key is None:
                 continue
-            bound = stage.bound
             cost: Any = stage.cost
             if cost != 1:
                 cost = cost(facts) if callable(cost) else cost
-            if not bound.try_acquire(key, now, cost):
-                if not bound.lets_by():
-                    return self._refuse(met, (bound, key, cost), now)
-            else:
-                met.append((bound, key, cost))
-        return tuple(met)
+            asked.append((stage.bound, key, cost))
+        return asked
 
     def _learn(self, method: str, path: str) -> Stages:
         stages = _alone(
@@ -164,14 +182,14 @@ class LimitGate:
     def give_back(self, met: Met, now: float) -> None:
         """Give back what a request has paid: it was refused further in, or never made."""
         for bound, key, cost in met:
-            bound.refund(key, cost, now)
+            if cost:
+                bound.refund(key, cost, now)
 
     def _refuse(
-        self, met: list[tuple[Bound, str, float]], by: tuple[Bound, str, float], now: float
+        self, others: list[tuple[Bound, str, float]], by: tuple[Bound, str, float], now: float
     ) -> Refusal:
-        """Give back what the others took, and word the refusal."""
-        self.give_back(tuple(met), now)
-        bound, key, cost = by
+        """Word the refusal: it tells of every limit, and when all of them would grant."""
+        bound = by[0]
         bound.refused += 1
         limit = bound.limit
         headers = (*limit.headers, _RATELIMITED)
@@ -180,12 +198,16 @@ class LimitGate:
             headers = (*headers, ("content-type", "application/problem+json"))
             body = _problem(limit.status, bound.name)
         if self.write is not None:
-            headers = (*headers, *self.write((*met, by), now))
-        due = bound.earliest(key, now, cost)
+            headers = (*headers, *self.write((*others, by), now))
+        due = max(
+            each.earliest(its_key, now, its_cost)
+            for each, its_key, its_cost in (*others, by)
+            if not each.shadow
+        )
         retry_at = due if due < inf else None
         reason, status = Reason.RATE_LIMITED, limit.status
         refusal = Refusal(reason, status, headers, body, None, now, retry_at)
-        refusal.met = (*met, by)
+        refusal.met = (*others, by)
         return refusal
 
     def snapshot(self, now: float) -> list[dict[str, Any]]:
