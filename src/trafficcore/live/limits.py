@@ -44,6 +44,8 @@ def _header_pairs(given: Any) -> tuple[tuple[str, str], ...]:
     for pair in pairs:
         if not (isinstance(pair, tuple) and [type(part) for part in pair] == [str, str]):
             raise ConfigError(f"headers must be a mapping or pairs of texts, not {pair!r}")
+        if any(mark in part for part in pair for mark in "\r\n\0"):
+            raise ConfigError(f"a header must be one line, not {pair!r}")
     return pairs
 
 
@@ -141,7 +143,10 @@ def _pattern(text: Any) -> Pattern:
     stem = _HOLE.sub("*", path[:-1] if below else path)
     expression = re.escape(stem).replace(r"\*", "[^/]*") + (".*" if below else "")
     compiled = re.compile(expression + r"\Z", re.DOTALL)
-    return Pattern(frozenset(methods.split("|")) if methods else frozenset(), compiled)
+    named = set(methods.split("|")) if methods else set()
+    if "GET" in named:  # whoever answers a GET answers its HEAD, by the same code
+        named.add("HEAD")
+    return Pattern(frozenset(named), compiled)
 
 
 class _One:
