@@ -19,23 +19,14 @@ from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
+from trafficcore.live.patterns import patterns
 from trafficcore.live.rates import read_rate
 from trafficcore.live.sharing import check_shared, counted_here, shared_bucket, shared_keyed
 
-__all__ = ["Bound", "Limit", "Pattern", "bind", "patterns"]
+__all__ = ["Bound", "Limit", "bind"]
 
 #: A name goes into a header as a string: printable ASCII.
 _NAME: Final = re.compile(r"[ -~]+\Z")
-_METHODS: Final = re.compile(r"[A-Z]+(?:\|[A-Z]+)*\Z")
-#: Those of HTTP, of WebDAV, and a few that proxies know.
-_KNOWN_METHODS: Final = frozenset(
-    (
-        *("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "QUERY"),
-        *("PURGE", "COPY", "LOCK", "MKCOL", "MOVE", "PROPFIND", "PROPPATCH", "REPORT", "SEARCH"),
-        *("UNLOCK", "ACL", "LINK", "UNLINK"),
-    )
-)
-_HOLE: Final = re.compile(r"\{[^/{}]*\}")
 
 
 def _header_pairs(given: Any) -> tuple[tuple[str, str], ...]:
@@ -107,46 +98,6 @@ class Limit:
         if self.share == "host" and self.known is not None:
             raise ConfigError('known goes with buckets of this process, not with share="host"')
         patterns(self.on)
-
-
-@attrs.frozen
-class Pattern:
-    """Methods (none: all) and a path: `*` at the end is everything below, elsewhere one segment."""
-
-    methods: frozenset[str]
-    path: re.Pattern[str]
-
-    def holds(self, method: str, path: str) -> bool:
-        """Whether a request is meant."""
-        return (not self.methods or method in self.methods) and self.path.match(path) is not None
-
-
-def patterns(on: Any) -> tuple[Pattern, ...]:
-    """Read `on`: a text or several; () for a function, which is asked each time."""
-    if callable(on):
-        return ()
-    texts = (on,) if isinstance(on, str) else tuple(on)
-    if not texts:
-        raise ConfigError("on must name a path, such as '/v1/*'")
-    return tuple(_pattern(text) for text in texts)
-
-
-def _pattern(text: Any) -> Pattern:
-    methods, _, path = text.strip().rpartition(" ") if isinstance(text, str) else ("", "", "")
-    methods = methods.strip()
-    if not (path == "*" or path.startswith("/")) or (methods and not _METHODS.match(methods)):
-        raise ConfigError(f"on must be a path such as '/v1/*' or 'GET /v1/*', not {text!r}")
-    for method in methods.split("|") if methods else ():
-        if method not in _KNOWN_METHODS:
-            raise ConfigError(f"on must name methods of HTTP, and {method!r} is none: {text!r}")
-    below = path == "*" or path.endswith("/*")
-    stem = _HOLE.sub("*", path[:-1] if below else path)
-    expression = re.escape(stem).replace(r"\*", "[^/]*") + (".*" if below else "")
-    compiled = re.compile(expression + r"\Z", re.DOTALL)
-    named = set(methods.split("|")) if methods else set()
-    if "GET" in named:  # whoever answers a GET answers its HEAD, by the same code
-        named.add("HEAD")
-    return Pattern(frozenset(named), compiled)
 
 
 class _One:

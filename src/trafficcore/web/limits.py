@@ -12,7 +12,8 @@ from typing import Any, Final
 
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import ConfigError
-from trafficcore.live.limits import Bound, Limit, bind, patterns
+from trafficcore.live.limits import Bound, Limit, bind
+from trafficcore.live.patterns import patterns
 from trafficcore.outcome import Reason
 from trafficcore.web.facts import asgi_facts, wsgi_facts
 from trafficcore.web.keys import reader
