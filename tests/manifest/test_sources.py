@@ -1,5 +1,9 @@
 """Files, folders, texts and lists of them."""
 
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,9 @@ from trafficcore import manifest
 from trafficcore.errors import ManifestError
 from trafficcore.manifest import parse, sources
 from trafficcore.manifest.parse import Limits
+
+#: Who opens it to read gets a text, and does not wait.
+WRITES = 'import sys; open(sys.argv[1], "w").write("{not: [read")'
 
 
 def named(name):
@@ -145,6 +152,25 @@ def test_a_device_is_no_file():
     if not Path("/dev/zero").exists():
         pytest.skip("no such device here")
     assert the_error("/dev/zero") == "/dev/zero: cannot be read: is no file"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_a_pipe_in_a_folder_is_passed_over_and_one_by_its_name_is_read(tmp_path):
+    pipe = tmp_path / "x.yaml"
+    os.mkfifo(pipe)
+    (tmp_path / "link.yaml").symlink_to("x.yaml")
+    (tmp_path / "a.yaml").write_text(named("a"))
+    # A walk that opened it would wait for one who writes; this one writes what is no manifest.
+    other = subprocess.Popen([sys.executable, "-c", WRITES, str(pipe)])
+    try:
+        assert names(tmp_path) == ["a"]
+    finally:
+        other.kill()
+        other.wait()
+    writer = threading.Thread(target=pipe.write_text, args=(named("piped"),))
+    writer.start()
+    assert names(pipe) == ["piped"]
+    writer.join()
 
 
 def test_a_broken_link_is_a_problem_and_the_rest_is_read(tmp_path):

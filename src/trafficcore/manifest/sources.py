@@ -2,7 +2,8 @@
 
 A folder is read with all below it: `*.yaml`, `*.yml`, `*.json`, in the order of their paths. Names
 that begin with a dot are passed over, which takes a mounted ConfigMap (`..data` and the folder it
-points to, beside one link for each file) as the files that it shows.
+points to, beside one link for each file) as the files that it shows. Pipes, sockets and devices in
+it are passed over too; a pipe given by its own name is read.
 """
 
 import os
@@ -82,8 +83,10 @@ class Sources:
                     folders.remove(name)
                 entered.add(real)
             for name in files:
-                if not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES:
-                    yield os.path.join(at, name)  # noqa: PTH118
+                path = os.path.join(at, name)  # noqa: PTH118
+                named = not name.startswith(".") and Path(name).suffix.lower() in _SUFFIXES
+                if named and not _waits(path):
+                    yield path
 
     def _file(self, name: str) -> Iterator[tuple[str, Notes]]:
         notes = Notes(name or "''", self._ledger)
@@ -120,6 +123,11 @@ class Sources:
 
     def _too_large(self) -> str:
         return f"is larger than {self._limits.size // 1024} KiB; not read"
+
+
+def _waits(path: str) -> bool:
+    """Whether reading it could wait for ever: it is there, and neither a file nor a link to one."""
+    return os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
 
 
 def _is_text(source: str) -> bool:
