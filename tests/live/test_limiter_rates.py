@@ -3,7 +3,7 @@
 import pytest
 
 from trafficcore.errors import ConfigError
-from trafficcore.live.rates import read_rate
+from trafficcore.live.rates import read_rate, read_window
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,27 @@ def test_a_thing_that_is_no_rate_is_refused(rate):
 def test_a_text_beyond_all_numbers_is_refused():
     with pytest.raises(ConfigError, match="rate must be"):
         read_rate("1e999/s")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1/" + "9" * 400 + "s",
+        "0/" + "9" * 400 + "s",
+        "1/0s",
+        "1e-320/1e300s",
+        "0." + "0" * 320 + "1/1000s",
+        "1e308/1ms",
+        "\u0661\u0660/min",
+        "1/\u0661s",
+        "10/\u017f",
+    ],
+)
+def test_a_text_of_which_no_rate_comes_is_refused(text):
+    with pytest.raises(ConfigError, match="rate must be a"):
+        read_rate(text)
+
+
+def test_a_window_without_end_is_refused():
+    with pytest.raises(ConfigError, match="rate must be a"):
+        read_window("1/" + "9" * 400 + "s")

@@ -1,7 +1,7 @@
 """Rates as people write them: a number of tokens a second, or a text such as "100/min"."""
 
 import re
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 from trafficcore.core.limit.amounts import checked
@@ -12,7 +12,7 @@ __all__ = ["read_rate", "read_update", "read_window"]
 _TEXT: Final = re.compile(
     r"\s*(?P<count>\d+(?:\.\d+)?(?:e\+?\d+)?)\s*(?:/|per\b)\s*"
     r"(?P<periods>\d+(?:\.\d+)?)?\s*(?P<unit>[a-z]+)\s*",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 _UNITS: Final = {
     unit: seconds
@@ -37,6 +37,8 @@ def read_rate(rate: float | str, capacity: float | None = None) -> tuple[float, 
     if isinstance(rate, str):
         count, seconds = _read(rate)
         tokens = count / seconds
+        if not 0 < tokens < inf and count:
+            raise ConfigError(f"rate must be a finite number a second above 0, not {rate!r}")
     else:
         tokens = count = float(checked("rate", rate))
     if capacity is None:
@@ -70,6 +72,6 @@ def _read(text: str) -> tuple[float, float]:
     found = _TEXT.fullmatch(text)
     unit = _UNITS.get(found["unit"].lower()) if found else None
     seconds = float(found["periods"] or 1) * unit if found and unit else 0
-    if not found or not seconds:
+    if not 0 < seconds < inf or not found:
         raise ConfigError(f'rate must be a number or a text such as "100/min", not {text!r}')
     return float(checked("rate", float(found["count"]))), seconds
