@@ -152,7 +152,6 @@ class Bound:
         "refused",
         "shadow",
         "shadowed",
-        "soon",
         "tokens_at",
         "told",
         "top",
@@ -183,9 +182,8 @@ class Bound:
         self.refund = self.machine.refund
         self.earliest = self.machine.earliest
         self.tokens_at = self.machine.tokens_at
-        #: The most whole tokens, and whether one more always comes within a second.
+        #: The most whole tokens.
         self.top = int(self.capacity)
-        self.soon = self.rate >= 1
         #: Seconds in which an empty bucket fills, whole; None: never.
         self.window = ceil(self.capacity / self.rate) if self.rate else None
 
@@ -228,11 +226,10 @@ class Bound:
             return self.top, None
         if whole < 0:  # noqa: PLR1730  # max() is a call
             whole = 0
-        if self.soon:
-            return whole, 1
-        if not self.rate:
+        rate = self.rate
+        if not rate:
             return whole, None
-        return whole, int((whole + 1 - tokens) / self.rate + 0.999999)
+        return whole, int((whole + 1 - tokens) / rate + 0.999999)
 
     def correct(self, key: str, paid: float, actual: float, now: float) -> None:
         """Have a request pay `actual` in place of what it has `paid`.
