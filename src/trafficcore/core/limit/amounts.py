@@ -1,18 +1,26 @@
 """Amounts a machine can work with, and times it can keep: checked and rounded in one place."""
 
 from collections.abc import Callable
-from math import inf, ulp
+from math import inf, isfinite, ulp
 from typing import Any, Literal
 
 from trafficcore.errors import ConfigError, ImpossibleCost
 
-__all__ = ["check_cost", "checked", "refused_cost", "round_up"]
+__all__ = ["check_cost", "checked", "is_finite", "refused_cost", "round_up"]
+
+
+def is_finite(value: Any) -> bool:
+    """Whether a number, of whatever class, is one that a float can be: not `10**400` either."""
+    try:
+        return isfinite(value)
+    except OverflowError:
+        return False
 
 
 def checked(name: str, value: Any) -> Any:
     """Return `value` if it is a finite number from 0, else raise `ConfigError`."""
     try:
-        good = 0 <= value < inf
+        good = 0 <= value < inf and is_finite(value)
     except TypeError:
         good = False
     if not good:
@@ -42,10 +50,13 @@ def round_up(due: float, granted: Callable[[float], bool]) -> float:
     """Return the first time from `due` on, give or take its rounding, at which `granted` holds.
 
     `due` is right but for the last bits of a float; on exact numbers it is right as it is.
+    `inf` where no time is late enough.
     """
     if isinstance(due, float):
         step = ulp(due)
         while not granted(due):
+            if not due < inf:
+                return inf
             due += step
             step *= 2
     return due

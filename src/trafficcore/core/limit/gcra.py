@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import checked, refused_cost, round_up
+from trafficcore.core.limit.amounts import checked, is_finite, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
@@ -34,11 +34,13 @@ def spacing(capacity: float, rate: float) -> tuple[float, float]:
     if not checked("rate", rate):
         raise ConfigError("rate must be above 0 here, not 0: a TokenBucket may have it")
     inc = 1 / rate
-    burst = capacity * inc
+    burst = capacity * inc if is_finite(inc) else inf
     # Below one token the slack could make one.
     if isinstance(inc, float) and capacity >= 1:
         # Each token of a burst may lose the last bit of a time: of a clock's, or of the burst's.
         burst += min(inc / 1024, capacity * (burst / 2**51 + 1 / 2**22))
+    if not is_finite(burst):
+        raise ConfigError(f"rate must fill {capacity!r} tokens in a finite time, not {rate!r}")
     return inc, burst
 
 

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import checked, refused_cost, round_up
+from trafficcore.core.limit.amounts import checked, is_finite, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
@@ -45,6 +45,9 @@ class SlidingWindow:
         self.window: float = checked("window", window)
         if not window:
             raise ConfigError("window must be above 0, not 0")
+        # The number of a window on clocks up to 2^31 s, and what the law multiplies.
+        if not (is_finite(2**31 / window) and is_finite(limit * window)):
+            raise ConfigError(f"window must be one that can hold {limit!r}, not {window!r}")
         self.index: float = -inf
         self.current: float = 0
         self.previous: float = 0
