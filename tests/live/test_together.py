@@ -2,6 +2,11 @@
 
 import asyncio
 import math
+import sys
+import threading
+import time
+from contextlib import suppress
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -10,6 +15,7 @@ from hypothesis import strategies as st
 from support.exactness import hammer
 from trafficcore.errors import ConfigError, ImpossibleCost, Rejected
 from trafficcore.live import KeyedRateLimiter, RateLimiter, SlidingWindowLimiter, Together
+from trafficcore.live.waiting import Line
 from trafficcore.testing import VirtualTime
 
 
@@ -140,3 +146,116 @@ def test_after_a_fork_nobody_waits(clock):
     assert not both.try_acquire()
     both.after_fork()
     assert both.try_acquire()
+
+
+def test_one_who_waits_asks_at_the_time_it_was_told_and_not_before():
+    class Counted(RateLimiter):
+        asked = 0
+
+        def try_acquire(self, cost=1):
+            Counted.asked += 1
+            assert Counted.asked <= 8
+            return super().try_acquire(cost)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        wide = Counted(1000, clock=loop.time)
+        narrow = RateLimiter(1, clock=loop.time)
+        both = Together(wide, narrow, clock=loop.time)
+        assert both.try_acquire()
+        await both.acquire_async()
+        assert loop.time() - 1000 == pytest.approx(1, abs=0.01)
+        assert wide.tokens() == pytest.approx(999, abs=0.1)
+
+    VirtualTime(1000).run(main())
+
+
+def test_one_who_waits_behind_a_line_of_one_limit_does_not_spin(clock):
+    """The window has room for one, and says so; but somebody waits in front for more."""
+    window = SlidingWindowLimiter(10, 10, clock=clock)
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        clock.advance(seconds)
+
+    both = Together(RateLimiter(100, clock=clock), window, clock=clock, sleep=sleep)
+    window._line.join(None, 10, lambda: None)
+    with pytest.raises(Rejected):
+        both.acquire(timeout=0.1)
+    assert 1 <= len(pauses) <= 120
+    assert min(pauses[:-1]) >= 0.0009
+
+
+def test_what_a_source_rings_while_it_is_asked_is_rung_after_the_lock(clock):
+    """Two that wait for the same limits would hold each its own lock and want the other's."""
+    free = []
+
+    class Lock:
+        held = False
+
+        def __enter__(self):
+            self.held = True
+
+        def __exit__(self, *_):
+            self.held = False
+
+    one, other = Lock(), Lock()
+    asking, told = Line(clock, one), Line(clock, other)
+    told.join(None, 1, lambda: free.append(not one.held))
+
+    class Ringing:
+        def try_acquire(self, now, cost):
+            told.nudge()
+            asking.nudge()
+            return False
+
+        def earliest(self, now, cost):
+            return now + 1
+
+    woken = []
+    ticket = asking.join(Ringing(), 1, lambda: woken.append(1))
+    assert asking.ask(ticket, math.inf) == 1
+    assert free == [True]
+    assert woken == []
+    told.nudge()
+    assert free == [True, True]
+
+
+@pytest.mark.stress
+def test_two_over_the_same_limits_go_on_and_lose_nothing():
+    wide, narrow = RateLimiter(1e-6, 100_000), RateLimiter(2000, 1)
+    pair = [Together(wide, narrow), Together(wide, narrow)]
+    done = []
+    end = time.monotonic() + 1
+
+    def in_threads(number):
+        while time.monotonic() < end:
+            with suppress(Rejected):
+                pair[number % 2].acquire(timeout=0.5)
+                done.append(1)
+
+    async def in_task(number):
+        while time.monotonic() < end:
+            with suppress(Rejected):
+                await pair[number % 2].acquire_async(timeout=0.5)
+                done.append(1)
+
+    async def in_tasks():
+        await asyncio.gather(*(in_task(number) for number in range(4)))
+
+    calls = [partial(in_threads, number) for number in range(8)]
+    calls.append(lambda: asyncio.run(in_tasks()))
+    threads = [threading.Thread(target=call, daemon=True) for call in calls]
+    was = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    finally:
+        sys.setswitchinterval(was)
+    assert not any(thread.is_alive() for thread in threads)
+    assert wide.tokens() == pytest.approx(100_000 - len(done), abs=0.01)
+    assert len(done) > 20

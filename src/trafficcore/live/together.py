@@ -2,7 +2,8 @@
 
 Law     A cost is granted where every limit grants it; where one refuses, those asked before it get
         back what they had granted, and are as if they had not been asked. Who waits here is
-        served in order, and behind those who wait at one of the limits alone.
+        served in order, and behind those who wait at one of the limits alone; a waiter takes
+        nothing before the time that the limits name.
 State   The limits, and the line of those who wait for all of them.
 Cost    That of the limits.
 """
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias
 
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.amounts import check_amount
 from trafficcore.engine.guard import after_fork, new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.followers import Followers
@@ -131,8 +132,7 @@ class Together(Verbs[Costs]):
         if len(cost) != len(self._limits):
             raise ConfigError(f"{len(self._limits)} limits, and {len(cost)} costs: {cost!r}")
         for each in cost:
-            if not each > 0:
-                refused_cost(each, 0)
+            check_amount(each)
         return cost
 
     def _place(self, cost: Costs) -> tuple[Line, Source, float]:
@@ -153,8 +153,14 @@ class _All:
         self._owner = owner
         self._cost = cost
 
-    def try_acquire(self, now: float, cost: float) -> bool:  # noqa: ARG002  # as any source
+    def try_acquire(self, now: float, cost: float) -> bool:
+        # Asked first, and taken only where all seem to have it: what is taken and given back has
+        # others ask again, who would do the same.
+        if self.earliest(now, cost) > now:
+            return False
         return self._owner._take(self._owner._costs(self._cost))  # noqa: SLF001  # its own part
 
     def earliest(self, now: float, cost: float) -> float:  # noqa: ARG002
-        return self._owner.earliest(self._cost)
+        due = self._owner.earliest(self._cost)
+        # The limits have read the clock after `now`: their "at once" is ours.
+        return due if due > self._owner._clock() else now  # noqa: SLF001

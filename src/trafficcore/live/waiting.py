@@ -106,20 +106,28 @@ class Line:
 
         `inf`: it is not first, and `wake` will say. None: it will not be granted by its deadline.
         """
-        with self._lock:
-            now = self._clock()
-            first = self.tickets[0] is ticket
-            if now > deadline or (now == deadline and not first):
-                return None
-            if not first:
-                return inf
-            if not ticket.source.try_acquire(now, ticket.cost):
-                due: float = ticket.source.earliest(now, ticket.cost)
-                if due <= now:
-                    due = now + _AGAIN
-                return None if due == inf or due > deadline else due - now
-            ticket.granted = True
-            following = self._out(ticket)
+        lines: list[Line] = []
+        outer, _asking.nudged = _asking.nudged, lines
+        try:
+            with self._lock:
+                now = self._clock()
+                first = self.tickets[0] is ticket
+                if now > deadline or (now == deadline and not first):
+                    return None
+                if not first:
+                    return inf
+                if not ticket.source.try_acquire(now, ticket.cost):
+                    due: float = ticket.source.earliest(now, ticket.cost)
+                    if due <= now:
+                        due = now + _AGAIN
+                    return None if due == inf or due > deadline else due - now
+                ticket.granted = True
+                following = self._out(ticket)
+        finally:
+            _asking.nudged = outer
+            for line in lines:
+                if line is not self:  # its first is the one that asks
+                    line.nudge()
         self._wake(following)
         return 0
 
@@ -130,7 +138,13 @@ class Line:
         self._wake(following)
 
     def nudge(self) -> None:
-        """Have the first in line ask again: tokens came back, or come at another rate."""
+        """Have the first in line ask again: tokens came back, or come at another rate.
+
+        Where a source says so while it is asked, this is done as soon as the lock is released.
+        """
+        if _asking.nudged is not None:
+            _asking.nudged.append(self)
+            return
         with self._lock:
             first = self.tickets[0] if self.tickets else None
         self._wake(first)
@@ -194,6 +208,18 @@ class Line:
                     ticket = self._out(ticket)
             else:
                 return
+
+
+class _Asking(threading.local):
+    """Whether this thread is asking, under a line's lock; and the lines to be nudged after it.
+
+    The lock of another line is never taken under it: that one may be asking too, and want ours.
+    """
+
+    nudged: list[Line] | None = None
+
+
+_asking: Final = _Asking()
 
 
 def patience(timeout: float | None) -> float:
