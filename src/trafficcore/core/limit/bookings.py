@@ -112,6 +112,29 @@ class Bookings:
         self._bucket.refund(back, now)
         return back
 
+    def correct(self, booking: Booking, cost: float, now: float) -> None:
+        """Have a booking be of `cost` tokens: more is a debt, less comes back as by `cancel`."""
+        more = cost - booking.cost
+        if not more or not booking.open:
+            return
+        booking.cost = cost
+        self._pass(now)
+        if booking not in self._entries:
+            if more > 0:
+                self.charge(more, now)
+            else:
+                self.refund(-more, now)
+            return
+        before = self._free(now)
+        others = before - self._bucket.level_at(now)
+        self._recount(self._entries.index(booking))
+        back = self._free(now) - before
+        if more > 0:
+            # What would have been spilt anyway is no debt, unless others took it.
+            self._bucket.charge(more if others > _CRUMB else max(0, -back), now)
+        elif back > 0 and others <= _CRUMB:
+            self._bucket.refund(back, now)
+
     def refund(self, cost: float, now: float) -> float:
         """Give `cost` tokens back to the bucket; return how many of them count in the end."""
         self._pass(now)

@@ -1,0 +1,67 @@
+"""Reservations corrected and cancelled in any order: no token comes of it."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trafficcore.live.limiter import RateLimiter
+from trafficcore.testing import VirtualTime
+
+
+@pytest.mark.parametrize("verbs", [(1, None), (None, 0), (9, None), (9, 2, None), (0, None, 0)])
+def test_whatever_is_corrected_what_is_cancelled_was_never_taken(verbs, clock):
+    limiter = RateLimiter(1, 10, clock=clock)
+    limiter.try_acquire(10)
+    turn = limiter.reserve(5)
+    for actual in verbs:
+        if actual is None:
+            turn.cancel()
+        else:
+            turn.correct(actual)
+    assert limiter._bucket.level_at(clock.now) == pytest.approx(0, abs=0.001)
+
+
+@pytest.mark.parametrize("actual", [0, 2, 7])
+def test_a_place_behind_those_who_wait_is_corrected_when_it_is_taken(actual):
+    async def main():
+        loop = asyncio.get_running_loop()
+        limiter = RateLimiter(1, 10, clock=loop.time)
+        limiter.try_acquire(10)
+        first = asyncio.create_task(limiter.acquire_async(10))
+        await asyncio.sleep(0)
+        limiter.reserve(5).correct(actual)
+        assert limiter.tokens() == pytest.approx(0, abs=0.001)
+        await first
+        assert limiter._bucket.level_at(loop.time()) == pytest.approx(-actual, abs=0.01)
+
+    VirtualTime(1000).run(main())
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.floats(0, 3),
+            st.sampled_from(["reserve", "cancel", "correct", "try"]),
+            st.integers(1, 8),
+        ),
+        max_size=25,
+    )
+)
+def test_what_was_granted_and_what_is_left_are_never_more_than_came_in(steps):
+    now = [100.0]
+    limiter = RateLimiter(1, 8, clock=lambda: now[0])
+    turns, tried = [], 8 * limiter.try_acquire(8)
+    for pause, verb, cost in steps:
+        now[0] += pause
+        if verb == "reserve":
+            turns.append(limiter.reserve(cost))
+        elif verb == "try":
+            tried += cost * limiter.try_acquire(cost)
+        elif turns and verb == "cancel":
+            turns[-cost % len(turns)].cancel()
+        elif turns:
+            turns[-cost % len(turns)].correct(cost - 1)
+        used = tried + sum(turn.cost for turn in turns if turn.open)
+        assert used + limiter._bucket.level_at(now[0]) <= 8 + now[0] - 100 + 0.02
