@@ -12,7 +12,7 @@ from math import inf
 from typing import Any
 
 from trafficcore.core.limit import Bookings, Bucket
-from trafficcore.core.limit.amounts import check_cost, checked, refused_cost
+from trafficcore.core.limit.amounts import check_amount, check_cost, checked
 from trafficcore.live.reservation import Reservation
 from trafficcore.live.waiting import Line, patience
 
@@ -101,8 +101,7 @@ class Desk:
 
     def refund(self, cost: float) -> None:
         """Give tokens back, never above the capacity."""
-        if not cost > 0:
-            refused_cost(cost, self._bucket.capacity)
+        check_amount(cost)
         with self._lock:
             self._bookings.refund(cost, self._clock())
         self.nudge()

@@ -127,7 +127,11 @@ class KeyedRateLimiter:
         now = self._clock()
         need = self._inc
         if cost != 1:
-            if not 0 < cost <= self.capacity:
+            try:
+                fits = 0 < cost <= self.capacity
+            except TypeError:
+                return refused_cost(cost, self.capacity)
+            if not fits:
                 return refused_cost(cost, self.capacity)
             need *= cost
         full_at = self._full_at

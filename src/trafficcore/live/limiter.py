@@ -130,7 +130,11 @@ class RateLimiter(Verbs[float]):
         bucket = self._bucket
         need = bucket.inc
         if cost != 1:
-            if not 0 < cost <= bucket.capacity:
+            try:
+                fits = 0 < cost <= bucket.capacity
+            except TypeError:
+                return refused_cost(cost, bucket.capacity)
+            if not fits:
                 return refused_cost(cost, bucket.capacity)
             need *= cost
         t = bucket.full_at
@@ -237,7 +241,11 @@ class _DenseRateLimiter(RateLimiter):
         bucket = self._bucket
         need = self._one
         if cost != 1:
-            if not 0 < cost <= bucket.capacity:
+            try:
+                fits = 0 < cost <= bucket.capacity
+            except TypeError:
+                return refused_cost(cost, bucket.capacity)
+            if not fits:
                 return refused_cost(cost, bucket.capacity)
             need *= cost
         tokens = bucket.tokens + (now - bucket.last) * bucket.rate

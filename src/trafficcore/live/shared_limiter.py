@@ -10,6 +10,7 @@ Cost    Two system calls a decision. One that finds the file locked waits, as `s
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from trafficcore.core.limit.amounts import check_amount
 from trafficcore.errors import ConfigError
 from trafficcore.live.keyed_limiter import KeyedRateLimiter
 from trafficcore.live.limiter import RateLimiter
@@ -34,7 +35,9 @@ class SharedRateLimiter(RateLimiter):
     def try_acquire(self, cost: float = 1) -> bool:
         """Take `cost` tokens if they are there; answer at once. *Guarded* by the file's lock."""
         now = self._clock()
-        if self._waiting and 0 < cost <= self._bucket.capacity:
+        if cost != 1:
+            check_amount(cost)
+        if self._waiting and cost <= self.capacity:
             return False
         granted: bool = self._bucket.try_acquire(now, cost)
         return granted
@@ -58,7 +61,9 @@ class SharedKeyedRateLimiter(KeyedRateLimiter):
     def try_acquire(self, key: str, cost: float = 1) -> bool:
         """Take `cost` of `key`'s tokens if they are there. *Guarded* by the file's lock."""
         now = self._clock()
-        if self._lines and key in self._lines and 0 < cost <= self.capacity:
+        if cost != 1:
+            check_amount(cost)
+        if self._lines and key in self._lines and cost <= self.capacity:
             return False
         granted: bool = self._machine.try_acquire(key, now, cost)
         if not granted:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from trafficcore.core.limit import SlidingWindow
-from trafficcore.core.limit.amounts import check_cost, refused_cost
+from trafficcore.core.limit.amounts import check_amount, check_cost
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.live.followers import Followers
 from trafficcore.live.rates import read_window
@@ -80,8 +80,13 @@ class SlidingWindowLimiter(Verbs[float]):
         now = self._clock()
         if self._waiting:
             # A question all the same: what is no amount is an error, whoever waits.
-            return False if cost > 0 else refused_cost(cost, self.limit)
-        return self._machine.try_acquire(now, cost)
+            check_amount(cost)
+            return False
+        try:
+            return self._machine.try_acquire(now, cost)
+        except TypeError:
+            check_amount(cost)
+            raise
 
     def earliest(self, cost: float = 1) -> float:
         """Return the time, on the limiter's clock, from which `cost` can be granted.

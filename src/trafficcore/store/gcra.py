@@ -14,7 +14,7 @@ from collections.abc import Callable
 from math import inf
 
 from trafficcore.core.limit import FASTEST_GCRA
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.amounts import check_amount, refused_cost
 from trafficcore.core.limit.gcra import first_grant, spacing
 from trafficcore.errors import ConfigError, StoreError
 from trafficcore.store.file import HostFile
@@ -95,16 +95,14 @@ class SharedGcra:
 
         Raises `StoreError` where the file's lock cannot be had: the debt is not written down.
         """
-        if not 0 < cost < inf:
-            refused_cost(cost, self.capacity)
+        check_amount(cost)
         need = cost * self.inc
         if self._change(lambda t: max(t, now) + need) is None:
             raise StoreError(f"{self._file.path}: another worker does not let go of it")
 
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. Twin: `Gcra.refund`."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        check_amount(cost)
         earned = cost * self.inc
         self._change(lambda t: max(t - earned, now))
 

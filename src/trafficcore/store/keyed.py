@@ -17,7 +17,7 @@ from sys import byteorder
 from typing import Final
 
 from trafficcore.core.limit import FASTEST_GCRA
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.amounts import check_amount, refused_cost
 from trafficcore.core.limit.gcra import first_grant, spacing
 from trafficcore.errors import ConfigError, StoreError
 from trafficcore.store.file import HostFile
@@ -84,15 +84,13 @@ class SharedKeyed:
 
         Raises `StoreError` where the file's lock cannot be had: the debt is not written down.
         """
-        if not 0 < cost < inf:
-            refused_cost(cost, self.capacity)
+        check_amount(cost)
         if self._reserve(key, now, cost, inf) is None:
             raise StoreError(f"{self._file.path}: another worker does not let go of it")
 
     def refund(self, key: str, cost: float, now: float) -> None:
         """Give `cost` tokens back to `key`, if it has a bucket of its own."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        check_amount(cost)
         earned = cost * self.inc
         file = self._file
         digest = file.digest(key)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from trafficcore.errors import ConfigError, ImpossibleCost
 
-__all__ = ["check_cost", "checked", "is_finite", "refused_cost", "round_up"]
+__all__ = ["check_amount", "check_cost", "checked", "is_finite", "refused_cost", "round_up"]
 
 
 def is_finite(value: Any) -> bool:
@@ -28,21 +28,30 @@ def checked(name: str, value: Any) -> Any:
     return value
 
 
-def refused_cost(cost: Any, capacity: float) -> Literal[False]:
+def check_amount(cost: Any) -> None:
+    """Raise `ConfigError` for what is no amount at all: 0, negative, no number or no finite one."""
+    try:
+        good = 0 < cost < inf and is_finite(cost)
+    except TypeError:
+        good = False
+    if not good:
+        raise ConfigError(f"cost must be a finite number above 0, not {cost!r}")
+
+
+def refused_cost(cost: Any, capacity: float) -> Literal[False]:  # noqa: ARG001  # says what of
     """Answer for a cost that is not in `0 < cost <= capacity`.
 
-    More than the bucket holds is refused: it never can be granted. What is no amount at all (0,
-    negative, NaN, infinite) is the caller's mistake and raises `ConfigError`.
+    More than the bucket holds is refused: it never can be granted. What is no amount at all is
+    the caller's mistake and raises `ConfigError`.
     """
-    if not capacity < cost < inf:
-        raise ConfigError(f"cost must be a finite number above 0, not {cost!r}")
+    check_amount(cost)
     return False
 
 
 def check_cost(cost: Any, capacity: float) -> None:
     """Refuse a cost that can never be granted, with an error that says which."""
-    if not 0 < cost <= capacity:
-        refused_cost(cost, capacity)
+    check_amount(cost)
+    if cost > capacity:
         raise ImpossibleCost(f"a cost of {cost!r} is above the capacity, {capacity!r}")
 
 

@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import checked, is_finite, refused_cost, round_up
+from trafficcore.core.limit.amounts import check_amount, checked, is_finite, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
@@ -114,8 +114,8 @@ class Gcra:
 
     def charge(self, cost: float, now: float) -> None:
         """Take `cost` tokens, there or not, however many: what is missing is a debt. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         need = cost * self.inc
         t = self.full_at
         if t < now:
@@ -125,13 +125,14 @@ class Gcra:
 
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         earned = cost * self.inc
         t = self.full_at
         t -= earned
-        # Never before now: time that has passed is no level above full.
-        if t < now:
+        # Never before now: time that has passed is no level above full. Nor what is no number,
+        # as where a debt beyond all floats is given back.
+        if not t > now:
             t = now
         self.full_at = t
 

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import refused_cost
+from trafficcore.core.limit.amounts import check_amount, refused_cost
 from trafficcore.core.limit.bucket import FASTEST_GCRA
 from trafficcore.core.limit.gcra import first_grant, rescaled, spacing
 from trafficcore.core.limit.keys import Keys
@@ -101,8 +101,8 @@ class KeyedGcra:
 
     def charge(self, key: str, cost: float, now: float) -> None:
         """Take `cost` of `key`'s tokens, there or not, however many: a debt. *Guarded*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         self._meet(key, now, cost, inf)
 
     def refund(self, key: str, cost: float, now: float) -> None:
@@ -111,14 +111,14 @@ class KeyedGcra:
         A key that has been forgotten is full, and one that drew on the overflow bucket has none
         of its own: neither gets anything back.
         """
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         earned = cost * self.inc
         full_at = self.full_at
         if key in full_at:
             t = full_at[key]
             t -= earned
-            if t < now:
+            if not t > now:  # as `Gcra.refund`
                 t = now
             full_at[key] = t
 

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import checked, is_finite, refused_cost, round_up
+from trafficcore.core.limit.amounts import check_amount, checked, is_finite, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
@@ -83,8 +83,8 @@ class SlidingWindow:
 
     def refund(self, cost: float, now: float) -> None:
         """Count `cost` out again, of this window first and then of the one before. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.limit)
+        if cost != 1:
+            check_amount(cost)
         index = now // self.window
         current = self.current
         previous = self.previous

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, ClassVar
 
-from trafficcore.core.limit.amounts import checked, refused_cost, round_up
+from trafficcore.core.limit.amounts import check_amount, checked, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
@@ -84,8 +84,8 @@ class TokenBucket:
 
     def take_up_to(self, now: float, cost: float) -> float:
         """Take as many whole tokens as there are, at most `cost`; return how many. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         tokens = self.tokens + (now - self.last) * self.rate
         if tokens > self.capacity:
             tokens = self.capacity
@@ -121,8 +121,8 @@ class TokenBucket:
 
     def charge(self, cost: float, now: float) -> None:
         """Take `cost` tokens, there or not, however many: what is missing is a debt. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         tokens = self.tokens + (now - self.last) * self.rate
         if tokens > self.capacity:
             tokens = self.capacity
@@ -131,8 +131,8 @@ class TokenBucket:
 
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. *Atomic*."""
-        if not cost > 0:
-            refused_cost(cost, self.capacity)
+        if cost != 1:
+            check_amount(cost)
         tokens = self.tokens + (now - self.last) * self.rate + cost
         if tokens > self.capacity:
             tokens = self.capacity
