@@ -13,9 +13,9 @@ NEVER = SimpleNamespace(limiter=lambda *_: lambda: False)
 
 
 def test_one_that_always_or_never_says_yes_has_no_figure() -> None:
-    with pytest.raises(ArithmeticError, match="5000 of 5000 said yes, not 0"):
+    with pytest.raises(ArithmeticError, match=r"(\d+) of \1 said yes, not 0"):
         rows.refuse(ALWAYS)
-    with pytest.raises(ArithmeticError, match="0 of 5000 said yes, not 5000"):
+    with pytest.raises(ArithmeticError, match=r"\b0 of (\d+) said yes, not \1"):
         rows.allow(NEVER)
 
 
