@@ -10,7 +10,7 @@ from trafficcore.engine import Engine, Facts, Identity, Permit, Rejection
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.errors import ConfigError
 from trafficcore.outcome import Outcome, Reason
-from trafficcore.spec import Direction, LocalityLb, TrafficPolicy
+from trafficcore.spec import Direction, EndpointSpec, LocalityLb, TrafficPolicy
 
 HERE = Identity(locality="r/a")
 FOUR = {p.NAME: [("a1:80", "r/a"), ("a2:80", "r/a"), ("b1:80", "r/b"), ("b2:80", "r/b")]}
@@ -176,7 +176,16 @@ def test_the_most_specific_rule_decides_and_the_others_say_so() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [[("a:1", "r", 0)], [("a:1", "r", 1, 2)], [7], ["a:1", "a:1"], [("",)]]
+    "bad",
+    [
+        [("a:1", "r", 0)],
+        [("a:1", "r", 1, 2)],
+        [("a:1", "r", 1, {"v": 2})],
+        [("a:1", "r", 1, {}, 0)],
+        [7],
+        ["a:1", "a:1"],
+        [("",)],
+    ],
 )
 def test_endpoints_that_cannot_be_are_refused(bad: list[object]) -> None:
     with pytest.raises(ConfigError):
@@ -200,3 +209,21 @@ spec:
     assert isinstance(permit, Permit)
     assert permit.endpoint is not None
     assert permit.endpoint.address == "a:1"
+
+
+def test_labels_of_endpoints_decide_by_failover_priority() -> None:
+    rule = p.destination()
+    by_label = attrs.evolve(
+        rule,
+        policy=TrafficPolicy(
+            outlier=rule.policy.outlier, locality=LocalityLb(failover_priority=("version",))
+        ),
+    )
+    given = [("a:1", "", 1, {"version": "v1"}), EndpointSpec("b:1", labels={"version": "v2"})]
+    who = Identity(labels={"version": "v2"})
+    engine = p.engine(by_label, identity=who, endpoints={p.NAME: given})
+    assert calls(engine, 0, 4) == {"b:1": 4}
+    engine.reload(endpoints={p.NAME: [("a:1", "", 1, {"version": "v2"}), "b:1"]})
+    assert calls(engine, 0, 4) == {"a:1": 4}
+    (cluster,) = engine.snapshot(0)["clusters"]
+    assert [one["labels"] for one in cluster["endpoints"]] == [{"version": "v2"}, {}]

@@ -168,10 +168,11 @@ class Cluster:
             self._ejector = Ejector(settings, lock=new_lock(), tally=guarded(Tally, self._locked))
         else:
             before.update(settings, now)
-        for address, locality, weight in membership.endpoints:
-            endpoint = old.get(address) or Endpoint(address, locality, weight)
-            endpoint.locality, endpoint.weight = locality, weight
-            self._endpoints[address] = endpoint
+        for spec in membership.endpoints:
+            endpoint = old.get(spec.address) or Endpoint(spec.address)
+            endpoint.locality, endpoint.weight = spec.locality, spec.weight
+            endpoint.labels = dict(spec.labels)
+            self._endpoints[spec.address] = endpoint
         self._warming.join(membership.warmup, self._endpoints, now)
         endpoints = list(self._endpoints.values())
         self._put_cap(membership.max_requests, (*old.values(), *endpoints))
@@ -272,6 +273,7 @@ class Cluster:
                     "address": endpoint.address,
                     "locality": endpoint.locality,
                     "priority": endpoint.priority,
+                    "labels": dict(endpoint.labels),
                     "active": endpoint.active,
                     "ejected": not endpoint.healthy,
                     "share": float(shares.get(endpoint, 0)),

@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
 from trafficcore.core.balance import Endpoint, SlowStart
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.engine.istio_outlier import envoy_settings
@@ -16,8 +17,7 @@ from trafficcore.engine.membership import Membership
 from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.stock import Stock
-from trafficcore.errors import ConfigError
-from trafficcore.spec import Destination, LocalityLb, TrafficPolicy
+from trafficcore.spec import Destination, EndpointSpec, LocalityLb, TrafficPolicy
 
 if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["ClusterSet", "compile_clusters"]
 
 PASSTHROUGH = "PASSTHROUGH"
-#: Locality and weight of an endpoint that gives none.
-_REST: list[Any] = ["", 1]
 
 
 @attrs.frozen
@@ -50,7 +48,7 @@ def compile_clusters(
 ) -> ClusterSet:
     """Make a cluster of each service with endpoints, under the rule most specific for it."""
     identity = build.identity
-    parsed = {key: _endpoints(key, value) for key, value in build.endpoints.items()}
+    parsed = {key: read_endpoints(key, value) for key, value in build.endpoints.items()}
     deciding: dict[int, list[str]] = {}
     chosen: dict[str, Destination | None] = {}
     for key in parsed:
@@ -133,7 +131,7 @@ def _policy(spec: Destination, key: str) -> TrafficPolicy:
 def _membership(
     policy: TrafficPolicy,
     rule: Rule | None,
-    endpoints: tuple[tuple[str, str, int], ...],
+    endpoints: tuple[EndpointSpec, ...],
     identity: Identity,
     draw: Draw | None,
 ) -> Membership:
@@ -171,20 +169,3 @@ def _slow_start(policy: TrafficPolicy) -> SlowStart | None:
         aggression=warmup.aggression,
         minimum_percent=warmup.minimum_percent,
     )
-
-
-def _endpoints(name: str, given: Iterable[Any]) -> tuple[tuple[str, str, int], ...]:
-    """Read `endpoints=`: addresses, `(address, locality)` or `(address, locality, weight)`."""
-    found: dict[str, tuple[str, str, int]] = {}
-    for entry in given:
-        if not isinstance(entry, (str, tuple, list)):
-            raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        parts: list[Any] = [entry] if isinstance(entry, str) else list(entry)
-        if not 1 <= len(parts) <= 3 or not all(isinstance(part, str) for part in parts[:2]):
-            raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
-        address, locality, weight = parts + _REST[len(parts) - 1 :]
-        Endpoint(address, locality, weight)  # says what is wrong with it, if anything is
-        if address in found:
-            raise ConfigError(f"endpoint {address!r} of {name} is given twice")
-        found[address] = (address, locality, weight)
-    return tuple(found.values())

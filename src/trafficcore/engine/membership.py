@@ -9,6 +9,7 @@ from trafficcore.core.outlier import Settings
 from trafficcore.engine.istio_locality import Assignment
 from trafficcore.engine.picking import HostsPicker
 from trafficcore.engine.rule import Rule
+from trafficcore.spec import EndpointSpec
 
 __all__ = ["Membership"]
 
@@ -23,7 +24,7 @@ class Membership:
     """
 
     rule: Rule | None
-    endpoints: tuple[tuple[str, str, int], ...]
+    endpoints: tuple[EndpointSpec, ...]
     outlier: Settings | None
     panic_threshold: int
     assign: Callable[[list[Endpoint]], Assignment]

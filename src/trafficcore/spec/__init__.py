@@ -3,6 +3,7 @@
 from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy, Warmup
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
+from trafficcore.spec.endpoints import EndpointSpec
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.names import full_name
 from trafficcore.spec.outliers import OutlierDetection
@@ -40,6 +41,7 @@ __all__ = [
     "DeclaredRoute",
     "Destination",
     "Direction",
+    "EndpointSpec",
     "Expression",
     "HeaderMatch",
     "LabelKeys",
