@@ -10,8 +10,9 @@ Law     A bucket that holds reservations knows one number: what is left when all
         the bucket is where it would be had that one never been made. Nobody is given a time
         before that of who reserved earlier.
 State   The reservations not yet past, in order, each with the level it leaves behind; level and
-        time of the last one that is past. What others take from the bucket is not seen here:
-        where it owes more than the book knows of, nothing comes back, and never too much.
+        time of the last one that is past, or of the last debt. What others take from the bucket
+        is not seen here: where it owes more than the book knows of, others have reserved ahead,
+        and nothing comes back: never too much.
 Cost    O(1) to reserve; to give back, one step for each reservation behind it.
 Twin    tests/model/bookings.py
 """
@@ -102,12 +103,12 @@ class Bookings:
         if booking not in entries:  # its time is this very moment
             return self.refund(booking.cost, now)
         before = self._free(now)
-        others = before - self._bucket.level_at(now)
+        unknown = self._unknown(now)
         place = entries.index(booking)
         del entries[place]
         self._recount(place)
         back = self._free(now) - before
-        if back <= 0 or others > _CRUMB:
+        if back <= 0 or unknown:
             return 0
         self._bucket.refund(back, now)
         return back
@@ -126,22 +127,25 @@ class Bookings:
                 self.refund(-more, now)
             return
         before = self._free(now)
-        others = before - self._bucket.level_at(now)
+        unknown = self._unknown(now)
         self._recount(self._entries.index(booking))
         back = self._free(now) - before
         if more > 0:
             # What would have been spilt anyway is no debt, unless others took it.
-            self._bucket.charge(more if others > _CRUMB else max(0, -back), now)
-        elif back > 0 and others <= _CRUMB:
+            self._bucket.charge(more if unknown else max(0, -back), now)
+        elif back > 0 and not unknown:
             self._bucket.refund(back, now)
 
     def refund(self, cost: float, now: float) -> float:
         """Give `cost` tokens back to the bucket; return how many of them count in the end."""
         self._pass(now)
         if not self._entries:
-            room = self._bucket.capacity - self._bucket.level_at(now)
+            level = self._bucket.level_at(now)
+            if level < 0 and self._unknown(now):
+                return 0
             self._bucket.refund(cost, now)
-            return min(cost, room)
+            self._level, self._last = self._bucket.level_at(now), now
+            return min(cost, self._bucket.capacity - level)
         before = self._free(now)
         self._insert(Booking(now, -cost))
         back = self._free(now) - before
@@ -154,6 +158,10 @@ class Bookings:
         self._pass(now)
         if self._entries:
             self._insert(Booking(now, cost))
+        else:
+            level = self._bucket.level_at(now)
+            if level >= 0 or not self._unknown(now):
+                self._level, self._last = level - cost, now
         self._bucket.charge(cost, now)
 
     def follow(self, now: float) -> None:
@@ -164,11 +172,10 @@ class Bookings:
         """
         self._pass(now)
         capacity, rate = self._bucket.capacity, self._bucket.rate
-        if self._entries:
-            level = self._fill(self._level, self._last, now)
-            if level > 0:
-                level = level * capacity / self._capacity
-            self._level, self._last = level, now
+        level = self._fill(self._level, self._last, now)
+        if level > 0:
+            level = level * capacity / self._capacity
+        self._level, self._last = level, now
         self._capacity, self._rate = capacity, rate
         if self._entries:
             self._recount(0)
@@ -200,6 +207,10 @@ class Bookings:
             return self._fill(self._level, self._last, now)
         last = self._entries[-1]
         return last.level - (last.at - now) * self._rate
+
+    def _unknown(self, now: float) -> bool:
+        """Return whether the bucket owes what others took, as far as can be seen from here."""
+        return self._free(now) - self._bucket.level_at(now) > _CRUMB
 
     def _fill(self, level: float, last: float, now: float) -> float:
         return min(self._capacity, level + (now - last) * self._rate)
