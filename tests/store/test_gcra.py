@@ -106,3 +106,21 @@ def test_a_cost_above_the_capacity_or_beyond_patience_is_not_reserved():
     assert machine.reserve(0.0, 2, 2.0) == pytest.approx(2, abs=0.001)
     with pytest.raises(ConfigError, match="cost must be"):
         machine.refund(-1, 0.0)
+
+
+@pytest.mark.parametrize("cell", [math.nan, math.inf])
+@pytest.mark.parametrize("verb", ["take", "reserve", "charge", "refund"])
+def test_a_cell_that_holds_no_time_is_an_empty_bucket_that_fills_again(cell, verb):
+    machine = shared_gcra(4, 2.0)
+    machine._file.floats[machine._at] = cell
+    assert abs(machine.level_at(10.0)) < 0.01
+    assert machine.tokens_at(10.0) < 0.01
+    assert 10.4 < machine.earliest(10.0) < 10.6
+    assert 11.9 < machine.due(10.0, 4) < 12.1
+    if verb == "reserve":
+        assert machine.reserve(10.0, 1, 10.1) == math.inf
+    else:
+        assert not step(machine, verb, 10.0, 1)[0]
+    left = {"charge": 0.0, "refund": 2.0}.get(verb, 1.0)
+    assert machine.level_at(10.5) == pytest.approx(left, abs=0.01)
+    assert machine.level_at(13.0) == 4

@@ -11,7 +11,7 @@ from support.shared import shared_keyed, temporary_file
 from trafficcore.core.limit import Gcra
 from trafficcore.errors import ConfigError
 from trafficcore.store import HostFile, SharedKeyed
-from trafficcore.store.layout import FIRST, SWEPT
+from trafficcore.store.layout import FIRST, OVERFLOW_FULL_AT, SWEPT
 
 KEYS = st.sampled_from("abcdefgh")
 
@@ -283,3 +283,41 @@ def test_a_worker_killed_between_two_stores_leaves_a_valid_table(tmp_path, store
         assert others.try_acquire("new", 50.5, capacity)
         assert not others.try_acquire("new", 50.5)
         assert_valid(others)
+
+
+@pytest.mark.parametrize("cell", [math.nan, math.inf])
+def test_a_cell_that_holds_no_time_is_an_empty_bucket_that_fills_again(cell):
+    machine = shared_keyed(4, 2.0, max_keys=8)
+    assert machine.try_acquire("a", 10.0)
+    at = machine._place(machine._file.digest("a"))
+    for verb in (machine.charge, machine.refund):
+        machine._file.floats[at] = cell
+        assert abs(machine.level_at("a", 10.0)) < 0.01
+        assert not machine.try_acquire("a", 10.0)
+        assert machine.level_at("a", 10.5) == pytest.approx(1, abs=0.01)
+        machine._file.floats[at] = cell
+        verb("a", 1, 10.0)
+        left = 1 if verb == machine.charge else 3
+        assert machine.level_at("a", 11.0) == pytest.approx(left, abs=0.01)
+
+
+@pytest.mark.parametrize("cell", [math.nan, math.inf])
+@pytest.mark.parametrize("at", [SWEPT, OVERFLOW_FULL_AT])
+def test_absent_keys_gain_nothing_by_a_cell_that_holds_no_time(cell, at):
+    machine = shared_keyed(4, 2.0, max_keys=2)
+    if at == OVERFLOW_FULL_AT:
+        for key in "ab":
+            assert machine.try_acquire(key, 10.0, 4)
+    machine._file.floats[at] = cell
+    assert machine.tokens_at("new", 10.0) < 0.01
+    assert not machine.try_acquire("new", 10.0)
+    assert machine.level_at("new", 10.5) == pytest.approx(1, abs=0.01)
+    assert machine.try_acquire("new", 10.6)
+
+
+def test_a_bucket_that_holds_no_time_is_never_replaced():
+    machine = shared_keyed(1, 1.0, max_keys=2)
+    floats, start = machine._file.floats, FIRST + machine._file.slots
+    floats[start] = floats[start + 1] = math.nan
+    machine.try_acquire("new", 10.0)
+    assert machine.overflowed == 1

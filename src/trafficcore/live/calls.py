@@ -6,7 +6,7 @@ from inspect import iscoroutinefunction
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, cast
 
-__all__ = ["Entry", "before"]
+__all__ = ["Entry", "Unsettled", "before"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +34,29 @@ def before(function: Callable[P, R], check: Callable[P, Any]) -> Callable[P, R]:
     return call
 
 
-class Entry:
+class Unsettled:
+    """The end of a block that has nothing to settle, whatever was raised in it."""
+
+    __slots__ = ()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        pass
+
+
+class Entry(Unsettled):
     """A block, sync or async, that a check lets in or keeps out by raising."""
 
     __slots__ = ("_check",)
@@ -45,21 +67,5 @@ class Entry:
     def __enter__(self) -> None:
         self._check()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
     async def __aenter__(self) -> None:
         self._check()
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass

@@ -20,7 +20,10 @@ __all__ = ["Desk"]
 
 
 class Desk:
-    """For one bucket. `ring()` is called when tokens may have come earlier than was said."""
+    """For one bucket; `shared`: other processes have desks for it too.
+
+    `ring()` is called when tokens may have come earlier than was said.
+    """
 
     __slots__ = ("_bookings", "_bucket", "_clock", "_lock", "_ring", "line")
 
@@ -30,12 +33,14 @@ class Desk:
         clock: Callable[[], float],
         lock: AbstractContextManager[Any],
         ring: Callable[[], Any],
+        *,
+        shared: bool,
     ) -> None:
         self._bucket = bucket
         self._clock = clock
         self._lock = lock
         self._ring = ring
-        self._bookings = Bookings(bucket)
+        self._bookings = Bookings(bucket, shared=shared)
         self.line = Line(clock, lock)
 
     @property
@@ -69,6 +74,7 @@ class Desk:
             made.booking = self._bookings.reserve(self._clock(), cost, start=at)
             if made.booking is None:  # the capacity has become less: then it is a debt
                 self._bookings.charge(cost, at)
+            self._settle(made, made.cost - cost)
 
         made.ticket = self.line.hold(cost, fold)
         return made
@@ -88,6 +94,30 @@ class Desk:
                 back = self._bookings.cancel(reservation.booking, now)
         self.nudge()
         return back
+
+    def restate(self, reservation: Reservation, actual: float) -> None:
+        """Have a reservation be of `actual` tokens: more is a debt, less comes back.
+
+        A place behind those who wait is told so: it is settled when its tokens are taken.
+        """
+        with self._lock:
+            if not reservation.open:
+                return
+            more, reservation.cost = actual - reservation.cost, actual
+            if reservation.ticket is not None:
+                self.line.restate(reservation.ticket, actual)
+                return
+            self._settle(reservation, more)
+        self.nudge()
+
+    def _settle(self, reservation: Reservation, more: float) -> None:
+        now = self._clock()
+        if reservation.booking is not None:
+            self._bookings.correct(reservation.booking, reservation.cost, now)
+        elif more > 0:
+            self._bookings.charge(more, now)
+        elif more < 0:
+            self._bookings.refund(-more, now)
 
     def earliest(self, cost: float) -> float:
         """Return the time from which `cost` can be granted, behind those who wait."""

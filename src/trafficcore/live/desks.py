@@ -24,7 +24,7 @@ _LOOKS: Final = 2
 class Desks:
     """The slow verbs of a `KeyedRateLimiter`."""
 
-    __slots__ = ("_clock", "_desks", "_lock", "_machine", "_order", "_ring", "lines")
+    __slots__ = ("_clock", "_desks", "_lock", "_machine", "_order", "_ring", "_shared", "lines")
 
     def __init__(
         self,
@@ -32,11 +32,14 @@ class Desks:
         clock: Callable[[], float],
         lock: AbstractContextManager[Any],
         ring: Callable[[], Any],
+        *,
+        shared: bool,
     ) -> None:
         self._machine = machine
         self._clock = clock
         self._lock = lock
         self._ring = ring
+        self._shared = shared
         self._desks: dict[str, Desk] = {}
         self._order: deque[str] = deque()
         self.lines: dict[str, Line] = {}
@@ -104,7 +107,8 @@ class Desks:
         self.lines.clear()
 
     def _new(self, key: str) -> Desk:
-        return Desk(OneKey(self._machine, key), self._clock, self._lock, self._ring)
+        bucket = OneKey(self._machine, key)
+        return Desk(bucket, self._clock, self._lock, self._ring, shared=self._shared)
 
     def _keep(self, key: str, desk: Desk) -> None:
         if key in self._desks:

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from functools import wraps
 from inspect import iscoroutinefunction
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from trafficcore.core.fair import Waiter
+from trafficcore.live.calls import Unsettled
 
 if TYPE_CHECKING:
     from trafficcore.live.fair import QuotaScheduler
@@ -47,7 +47,7 @@ class Grant:
             self.reconcile(0)
 
 
-class Slot:
+class Slot(Unsettled):
     """`with`, `async with` and a decorator; each use waits for tokens of its own."""
 
     __slots__ = ("_cost", "_more", "_scheduler", "_timeout", "_workload")
@@ -69,26 +69,10 @@ class Slot:
     def __enter__(self) -> Grant:
         return self._scheduler.acquire(self._workload, self._cost, self._timeout, **self._more)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
     async def __aenter__(self) -> Grant:
         return await self._scheduler.acquire_async(
             self._workload, self._cost, self._timeout, **self._more
         )
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Return `function` with a wait for tokens before each call."""

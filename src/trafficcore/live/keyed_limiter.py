@@ -105,7 +105,8 @@ class KeyedRateLimiter:
         self._machine = self._new_machine(max_keys, known)
         #: Lines that are to be nudged when tokens come back, as `Together` has one.
         self.followers = Followers()
-        self._desks = Desks(self._machine, clock, self._lock, self.followers.ring)
+        ring, shared = self.followers.ring, share == "host"
+        self._desks = Desks(self._machine, clock, self._lock, ring, shared=shared)
         self._lines = self._desks.lines
         self._told = False
         after_fork(self)

@@ -101,7 +101,8 @@ class RateLimiter(Verbs[float]):
         self._bucket = self._new_bucket(capacity, rate)
         #: Lines that are to be nudged when tokens come back, as `Together` has one.
         self.followers = Followers()
-        self._desk = Desk(self._bucket, clock, self._lock, self.followers.ring)
+        ring, shared = self.followers.ring, share == "host"
+        self._desk = Desk(self._bucket, clock, self._lock, ring, shared=shared)
         self._waiting = self._desk.line.tickets
         after_fork(self)
 

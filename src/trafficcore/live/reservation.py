@@ -1,7 +1,5 @@
 """Reservation: tokens that are taken, and the time from which they may be used."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trafficcore.core.limit.amounts import checked
@@ -24,7 +22,7 @@ class Reservation:
     `cancel()`; whoever learns what was really used says `correct(actual)`.
     """
 
-    __slots__ = ("_desk", "_late", "at", "booking", "cost", "delay", "open", "ticket")
+    __slots__ = ("_desk", "at", "booking", "cost", "delay", "open", "ticket")
 
     def __init__(self, desk: "Desk", cost: float, at: float, delay: float) -> None:
         self._desk = desk
@@ -35,8 +33,6 @@ class Reservation:
         self.booking: Booking | None = None
         self.ticket: Ticket | None = None
         self.open = True
-        #: Whether it was corrected before its tokens were taken.
-        self._late = False
 
     def __repr__(self) -> str:
         return f"<Reservation of {self.cost!r} at {self.at!r}>"
@@ -56,30 +52,4 @@ class Reservation:
         Does nothing where it has been cancelled. A place behind those who wait is corrected when
         its tokens are taken.
         """
-        checked("actual", actual)
-        desk = self._desk
-        with desk._lock:  # noqa: SLF001  # the desk's own part
-            if not self.open:
-                return
-            more, self.cost = actual - self.cost, actual
-            if self.ticket is not None:
-                fold = self.ticket.fold
-                if fold is not None and not self._late:
-                    self._late = True
-                    self.ticket.fold = partial(self._fold, fold, self.cost - more)
-                return
-            self._settle(more)
-        desk.nudge()
-
-    def _fold(self, fold: Callable[[], object], first: float) -> None:
-        fold()
-        self._settle(self.cost - first)
-
-    def _settle(self, more: float) -> None:
-        bookings, now = self._desk._bookings, self._desk._clock()  # noqa: SLF001
-        if self.booking is not None:
-            bookings.correct(self.booking, self.cost, now)
-        elif more > 0:
-            bookings.charge(more, now)
-        elif more < 0:
-            bookings.refund(-more, now)
+        self._desk.restate(self, checked("actual", actual))

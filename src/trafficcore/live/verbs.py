@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from math import inf
-from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from trafficcore.errors import ImpossibleCost, Rejected
-from trafficcore.live.calls import before
+from trafficcore.live.calls import Unsettled, before
 from trafficcore.live.waiting import Line, Sleep, Source, wait_in_loop, wait_in_thread
 from trafficcore.outcome import Reason
 
@@ -18,7 +17,7 @@ R = TypeVar("R")
 _ONE: Any = 1
 
 
-class Verbs(Generic[Cost]):
+class Verbs(Unsettled, Generic[Cost]):
     """For the handles of this package: waiting, blocks and decorators over `try_acquire`."""
 
     __slots__ = ()
@@ -62,25 +61,9 @@ class Verbs(Generic[Cost]):
         self._check()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
-
     async def __aenter__(self) -> Self:
         self._check()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        pass
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         """Decorate a function: each call takes a token or raises `Rejected`."""

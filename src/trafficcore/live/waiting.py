@@ -101,6 +101,11 @@ class Line:
         self.ahead += cost
         return ticket
 
+    def restate(self, ticket: Ticket, cost: float) -> None:
+        """Have a place held be for another cost. *Guarded*."""
+        self.ahead += cost - ticket.cost
+        ticket.cost = cost
+
     def ask(self, ticket: Ticket, deadline: float) -> float | None:
         """Grant a ticket if its time has come; else return the seconds until it may ask again.
 

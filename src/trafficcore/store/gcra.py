@@ -1,6 +1,8 @@
 """SharedGcra: `core.limit.Gcra` with its one number in a file that all workers of a machine map.
 
 Law     That of `Gcra`, step for step; the tests hold it to the same tables.
+Cells   A time that is NaN or +inf was not written here: an empty bucket, as of whenever it is
+        looked at. What takes from it, or tries to, writes a time again.
 State   `full_at`, eight bytes in a `HostFile`, found by a key. A key names the same bucket in
         every worker for as long as the file lives, so rate and capacity belong into it.
 Bounds  Where the file's lock cannot be had, nothing is granted and nothing given back; a debt
@@ -63,6 +65,8 @@ class SharedGcra:
                 if file.turns != turns:
                     return False
                 t = floats[at]
+                if not t < inf:
+                    floats[at] = t = now + self.burst
                 if t < now:
                     t = now
                 t += need
@@ -87,7 +91,7 @@ class SharedGcra:
             t = max(t, now) + need
             return None if t - self.burst > max(latest, now) else t
 
-        t = self._change(take)
+        t = self._change(now, take)
         return inf if t is None else max(t - self.burst, now)
 
     def charge(self, cost: float, now: float) -> None:
@@ -97,18 +101,18 @@ class SharedGcra:
         """
         check_amount(cost)
         need = cost * self.inc
-        if self._change(lambda t: max(t, now) + need) is None:
+        if self._change(now, lambda t: max(t, now) + need) is None:
             raise StoreError(f"{self._file.path}: another worker does not let go of it")
 
     def refund(self, cost: float, now: float) -> None:
         """Give `cost` tokens back; what would not fit is lost. Twin: `Gcra.refund`."""
         check_amount(cost)
         earned = cost * self.inc
-        self._change(lambda t: max(t - earned, now))
+        self._change(now, lambda t: max(t - earned, now))
 
     def tokens_at(self, now: float) -> float:
         """Return how many tokens there are at `now`."""
-        t = self.full_at
+        t = self._full(now)
         if t < now:
             return self.capacity
         tokens = (self.burst - (t - now)) / self.inc
@@ -118,12 +122,12 @@ class SharedGcra:
 
     def level_at(self, now: float) -> float:
         """Return how many tokens there are at `now`; below 0, how many are owed."""
-        t = self.full_at
+        t = self._full(now)
         return self.capacity if t < now else self.capacity - (t - now) / self.inc
 
     def due(self, now: float, cost: float) -> float:
         """Return the time by which `cost` tokens, be it more than it holds, have come in."""
-        return max(max(self.full_at, now) + cost * self.inc - self.burst, now)
+        return max(max(self._full(now), now) + cost * self.inc - self.burst, now)
 
     def earliest(self, now: float, cost: float = 1) -> float:
         """Return the first time from `now` on at which `cost` is granted; `inf` if never.
@@ -133,13 +137,17 @@ class SharedGcra:
         if not 0 < cost <= self.capacity:
             refused_cost(cost, self.capacity)
             return inf
-        return first_grant(now, cost * self.inc, self.burst, self.full_at)
+        return first_grant(now, cost * self.inc, self.burst, self._full(now))
 
     def snapshot(self, now: float) -> dict[str, float]:
         """Return the level at `now` and the settings, as plain data."""
         return {"tokens": self.tokens_at(now), "capacity": self.capacity, "rate": self.rate}
 
-    def _change(self, step: Callable[[float], float | None]) -> float | None:
+    def _full(self, now: float) -> float:
+        t = self.full_at
+        return t if t < inf else now + self.burst
+
+    def _change(self, now: float, step: Callable[[float], float | None]) -> float | None:
         """Store what `step` makes of `full_at` and return it; None: nothing was stored.
 
         That is so where `step` says None, and where the file's lock cannot be had.
@@ -149,12 +157,15 @@ class SharedGcra:
             while True:
                 turns = file.turns
                 try:
-                    t = step(file.floats[at]) if file.seize() else None
+                    full = self._full(now) if file.seize() else None
+                    t = None if full is None else step(full)
                     floats = file.floats
                     # A signal handler's decision may have come in between; then once more.
                     if file.turns == turns:
                         if t is not None:
                             floats[at] = t
+                        elif full is not None and not floats[at] < inf:
+                            floats[at] = full
                         return t
                 finally:
                     file.release()

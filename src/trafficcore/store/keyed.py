@@ -7,12 +7,14 @@ State   A column of hashes and one of `full_at`; a key may stand in any of the 6
         one its hash names. Two keys of one hash (64 bits, keyed) share a bucket.
 Bounds  As many records as the file has slots. While none of a new key's places is free or full,
         it draws on one overflow bucket.
+Cells   A time that is NaN or +inf was not written here: an empty bucket, as of whenever it is
+        looked at. What takes from it, or tries to, writes a time again.
 Killed  Stores in this order: `swept`, the hash, `full_at`. After any of them the table is valid:
         a new hash beside the old time is a full bucket, as the absent one was.
 Cost    Two system calls and a keyed hash; a new key looks through its places.
 """
 
-from math import inf
+from math import inf, isnan
 from sys import byteorder
 from typing import Final
 
@@ -102,7 +104,8 @@ class SharedKeyed:
                     floats = file.floats
                     if file.turns == turns:
                         if at is not None:
-                            t = floats[at] - earned
+                            t = floats[at]
+                            t = (t if t < inf else now + self.burst) - earned
                             floats[at] = t if t > now else now
                         return
                 finally:
@@ -163,9 +166,13 @@ class SharedKeyed:
                     # From here to the last store no call: a signal handler's decision comes
                     # before, and then this one is made once more.
                     if file.turns == turns:
-                        since = floats[at]
-                        if not own and since < floats[SWEPT]:
-                            since = floats[SWEPT]
+                        since, swept = floats[at], floats[SWEPT]
+                        if not since < inf:
+                            floats[at] = since = now + self.burst
+                        if not swept < inf:
+                            floats[SWEPT] = swept = now + self.burst
+                        if not own and since < swept:
+                            since = swept
                         t = (since if since > now else now) + need
                         due = t - self.burst
                         if at == OVERFLOW_FULL_AT:
@@ -189,7 +196,8 @@ class SharedKeyed:
         if at is not None:
             return at, True
         start = FIRST + self._file.slots + digest % self._starts
-        times = self._file.floats[start : start + self._span].tolist()
+        column = self._file.floats[start : start + self._span].tolist()
+        times = [inf if isnan(t) else t for t in column]
         longest = min(times)
         return (start + times.index(longest) if longest <= now else OVERFLOW_FULL_AT), False
 
@@ -208,8 +216,6 @@ class SharedKeyed:
         """Return the time at which the bucket that answers `key` is full."""
         floats = self._file.floats
         at, own = self._seat(self._file.digest(key), now)
-        if own:
-            return floats[at]
-        if at == OVERFLOW_FULL_AT:
-            return max(floats[at], floats[SWEPT])
-        return floats[SWEPT]
+        cells = [at] if own else [at, SWEPT] if at == OVERFLOW_FULL_AT else [SWEPT]
+        times = [floats[cell] for cell in cells]
+        return max(t if t < inf else now + self.burst for t in times)

@@ -121,7 +121,7 @@ def test_never_more_than_the_law_in_any_stretch(kind, books, capacity, rate, ste
     Two books that know nothing of each other are two processes with one bucket.
     """
     bucket = kind(capacity, rate)
-    bookings = [Bookings(bucket) for _ in range(books)]
+    bookings = [Bookings(bucket, shared=books > 1) for _ in range(books)]
     held, taken, now = [], [], F(0)
     for wait, verb, cost in steps:
         now += wait

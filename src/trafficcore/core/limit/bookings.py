@@ -10,9 +10,9 @@ Law     A bucket that holds reservations knows one number: what is left when all
         the bucket is where it would be had that one never been made. Nobody is given a time
         before that of who reserved earlier.
 State   The reservations not yet past, in order, each with the level it leaves behind; level and
-        time of the last one that is past, or of the last debt. What others take from the bucket
-        is not seen here: where it owes more than the book knows of, others have reserved ahead,
-        and nothing comes back: never too much.
+        time of the last one that is past, or of the last debt. Of a bucket with other books
+        (`shared`), what they take is not seen here: where it owes more than this book knows of,
+        others have reserved ahead, and nothing comes back: never too much.
 Cost    O(1) to reserve; to give back, one step for each reservation behind it.
 Twin    tests/model/bookings.py
 """
@@ -50,10 +50,11 @@ class Bookings:
     Refunds and debts of a bucket with reservations ahead go through here too.
     """
 
-    __slots__ = ("_bucket", "_capacity", "_entries", "_last", "_level", "_rate")
+    __slots__ = ("_bucket", "_capacity", "_entries", "_last", "_level", "_rate", "_shared")
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, *, shared: bool = False) -> None:
         self._bucket = bucket
+        self._shared = shared
         self._capacity = bucket.capacity
         self._rate = bucket.rate
         self._entries: list[Booking] = []
@@ -141,7 +142,7 @@ class Bookings:
         self._pass(now)
         if not self._entries:
             level = self._bucket.level_at(now)
-            if level < 0 and self._unknown(now):
+            if level < -_CRUMB and self._unknown(now):
                 return 0
             self._bucket.refund(cost, now)
             self._level, self._last = self._bucket.level_at(now), now
@@ -210,7 +211,7 @@ class Bookings:
 
     def _unknown(self, now: float) -> bool:
         """Return whether the bucket owes what others took, as far as can be seen from here."""
-        return self._free(now) - self._bucket.level_at(now) > _CRUMB
+        return self._shared and self._free(now) - self._bucket.level_at(now) > _CRUMB
 
     def _fill(self, level: float, last: float, now: float) -> float:
         return min(self._capacity, level + (now - last) * self._rate)
