@@ -80,6 +80,16 @@ def test_a_call_that_goes_out_needs_hosts_made_up() -> None:
     assert "one of 3 endpoints" in found[3]
 
 
+def test_a_request_at_a_control_point_meets_no_rule_of_a_direction() -> None:
+    place = ("--request", f"GET {SERVICE}/", "--control-point", "checkout")
+    found = lines(QUOTA, *place)
+    assert found[2] == "No rule acts on it."
+    assert found[-1].endswith("; this request is at control point checkout")
+    both = run(QUOTA, *place, "--outbound")
+    assert both.exit_code == 2
+    assert "--outbound and --control-point exclude each other" in both.output
+
+
 def test_the_host_header_and_the_peers_address_are_the_requests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -161,6 +161,13 @@ def test_every_way_to_match_labels_is_worded() -> None:
     )
 
 
+def test_a_margin_that_is_not_the_usual_one_is_told() -> None:
+    assert values(meanings(quota()))["margin"] == "10 ms"
+    assert text(meanings(quota()), "margin") == ""
+    said = text(meanings(quota(deadline_margin=2)), "margin")
+    assert said == "Whose caller gives up by itself waits until 2 s before that at the most."
+
+
 def test_selectors_in_words() -> None:
     selectors = (
         QuotaSelector(service="web", matcher=LabelMatcher(labels=(("tier", "gold"),))),

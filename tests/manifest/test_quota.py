@@ -19,7 +19,6 @@ from trafficcore.spec import (
 
 AT = "spec.quota_scheduler"
 LATER = "has no effect in this version"
-MARGIN = "has no effect in process: requests bring no deadline of their own"
 SECTION = "has no effect in process: a service is found by its name, namespace and port"
 
 
@@ -310,11 +309,11 @@ def test_label_keys(name):
     assert the_quota(scheduler(f"{{{name}: ''}}")).keys == LabelKeys()
 
 
-def test_the_margin_is_named_unless_it_is_the_default():
-    assert remarks(scheduler("{decision_deadline_margin: 20ms}")) == [
-        f"{AT}.scheduler.decision_deadline_margin: {MARGIN}"
-    ]
-    clean(scheduler("{decision_deadline_margin: 0.01s}"))
+def test_the_margin_is_ten_milliseconds_unless_it_is_said():
+    clean(scheduler("{decision_deadline_margin: 20ms}"))
+    assert the_quota(scheduler("{decision_deadline_margin: 20ms}")).deadline_margin == 0.02
+    assert the_quota(scheduler("{}")).deadline_margin == the_quota(quota(QUOTA)).deadline_margin
+    assert the_quota(scheduler("{}")).deadline_margin == 0.01
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ WARNED = {
         trafficPolicy.loadBalancer.consistentHash.maglev.tableSize
         trafficPolicy.connectionPool.http.maxRetries""",
     "QuotaSchedulingPolicy": """
-        quota_scheduler.rate_limiter.lazy_sync quota_scheduler.scheduler.decision_deadline_margin
+        quota_scheduler.rate_limiter.lazy_sync
         quota_scheduler.match_requests[].target_service.kind quota_scheduler.alerter""",
 }
 

@@ -167,6 +167,14 @@ spec:
     assert run(load + "inbound", policy)[0].events == []
 
 
+def test_a_load_at_a_control_point_meets_the_policies_of_that_place_alone():
+    policy = quota(10).replace("ingress", "render")
+    load = "bursts: {size: 3, every: 1m}\ntimeout: 10ms\n"
+    assert run(load + "control_point: render", policy)[0].waiting_over_time != [(0, 0)]
+    assert run(load + "control_point: elsewhere", policy)[0].waiting_over_time == [(0, 0)]
+    assert run(load + "direction: inbound", policy)[0].waiting_over_time == [(0, 0)]
+
+
 def test_a_queue_that_is_full_pushes_out_its_newest_even_as_they_give_up():
     """The one that is pushed out at 0.5 s has lost patience at that very moment: one end, once."""
     world, heard = hear(

@@ -41,6 +41,14 @@ def scenario(policies="", **words):
     return prepared.scenario
 
 
+def test_policies_of_one_control_point_get_their_load_there():
+    made = scenario(quota(10).replace("ingress", "render"))
+    assert {load.control_point for load in made.loads} == {"render"}
+    assert {load.control_point for load in scenario(INGRESS).loads} == {""}
+    mixed = quota(10).replace("ingress", "render") + "---" + RULE
+    assert {load.control_point for load in scenario(mixed).loads} == {""}
+
+
 def test_words_that_say_nothing_make_a_scenario_that_runs():
     made = scenario()
     (service,) = made.services

@@ -160,3 +160,11 @@ def test_a_wsgi_path_is_the_one_that_werkzeug_and_django_have(info: str) -> None
     assert seen == Request(env).path
     if "\xff" not in info:  # Django keeps broken bytes percent-encoded; nothing matches them
         assert seen == get_path_info(env)
+
+
+def test_the_callers_patience_is_read_from_its_headers():
+    scope = {"type": "http", "path": "/", "headers": [(b"host", b"web"), (b"grpc-timeout", b"2S")]}
+    assert asgi_facts(scope, None).timeout == 2
+    environ = {"HTTP_HOST": "web", "HTTP_X_ENVOY_EXPECTED_RQ_TIMEOUT_MS": "1500"}
+    assert wsgi_facts(environ, None).timeout == 1.5
+    assert wsgi_facts({"HTTP_HOST": "web"}, None).timeout is None

@@ -14,7 +14,7 @@ from trafficcore.cli.who import as_process, pairs, process
 if TYPE_CHECKING:
     from trafficcore.engine import Facts
     from trafficcore.explain import Hosts, Row
-    from trafficcore.spec import Policy
+    from trafficcore.spec import Direction, Policy
 
 __all__ = ["explain"]
 
@@ -70,6 +70,7 @@ def _headers(
     help="A label that the application gives it.",
 )
 @click.option("--outbound", is_flag=True, help="It goes out; otherwise it comes in.")
+@click.option("--control-point", metavar="NAME", help="The application's own place it is seen at.")
 @click.option("--address", default="", metavar="IP", help="Its peer's address.")
 @click.option("--table", is_flag=True, help="A row a rule.")
 @click.option(
@@ -90,6 +91,7 @@ def explain(
     header: dict[str, str],
     request_label: tuple[tuple[str, str], ...],
     outbound: bool,
+    control_point: str | None,
     address: str,
     table: bool,
     against: Path | None,
@@ -108,6 +110,7 @@ def explain(
     from trafficcore import explain as meanings
     from trafficcore.engine import Identity
     from trafficcore.explain import data, show
+    from trafficcore.spec import Direction
 
     if sum((request is not None, table, against is not None)) > 1:
         raise click.UsageError("--request, --table and --against exclude each other")
@@ -115,7 +118,10 @@ def explain(
     identity = Identity(**process(**who))
     hosts = attrs.evolve(hosts, namespace=identity.namespace)
     if request is not None:
-        facts = _facts(request, header, dict(request_label), address, outbound=outbound)
+        if outbound and control_point:
+            raise click.UsageError("--outbound and --control-point exclude each other")
+        place = control_point or (Direction.OUTBOUND if outbound else Direction.INBOUND)
+        facts = _facts(request, header, dict(request_label), address, place)
         found = meanings.explain_request(policy, identity, hosts, facts)
         _print(form, show.request_lines(found), data.request_data(found))
         return
@@ -155,12 +161,10 @@ def _facts(
     headers: dict[str, str],
     labels: dict[str, str],
     address: str,
-    *,
-    outbound: bool,
+    place: "Direction | str",
 ) -> "Facts":
     """Make a request of `METHOD URL`, or of a URL alone, which is a GET."""
     from trafficcore.engine import Facts
-    from trafficcore.spec import Direction
 
     words = request.split()
     method, url = words if len(words) == 2 else ("GET", request.strip())
@@ -175,7 +179,7 @@ def _facts(
             param_hint="--request",
         )
     return Facts(
-        Direction.OUTBOUND if outbound else Direction.INBOUND,
+        place,
         host,
         unquote(parts.path) or "/",
         method.upper(),

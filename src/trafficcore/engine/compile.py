@@ -90,7 +90,7 @@ class _Compiler:
         self._rules: list[Rule] = []
         self._limits: list[LimitStage] = []
         self._breaks: list[BreakStage] = []
-        self._entries: dict[Direction, list[Entry]] = {side: [] for side in Direction}
+        self._entries: dict[Direction | str, list[Entry]] = {side: [] for side in Direction}
         self._known = virtual_hosts(policy, build.identity)
         self._routes = RouteNames(policy.declared, build.identity)
 
@@ -100,14 +100,20 @@ class _Compiler:
         for breaker in self._policy.breakers:
             self._add_break(breaker)
         quotas = compile_quotas(self._policy.quotas, self._build, self._stock, self._rule)
-        for side, entries in quotas.entries.items():
-            self._entries[side] += entries
+        for place, entries in quotas.entries.items():
+            self._entries.setdefault(place, []).extend(entries)
         clusters = compile_clusters(
             self._policy.destinations, self._build, self._stock, self._rules
         )
         return Table(
             inbound=Routes(self._entries[Direction.INBOUND], lambda _: None),
             outbound=Routes(self._entries[Direction.OUTBOUND], clusters.find),
+            points={
+                name: Routes(entries, lambda _: None)
+                for name, entries in self._entries.items()
+                if isinstance(name, str)
+            },
+            elsewhere=Routes((), lambda _: None),
             rules=tuple(self._rules),
             limits=tuple(self._limits),
             breaks=tuple(self._breaks),

@@ -31,7 +31,7 @@ from trafficcore.spec import Direction, Policy
 
 __all__ = ["Engine"]
 
-INBOUND = Direction.INBOUND
+INBOUND, OUTBOUND = Direction.INBOUND, Direction.OUTBOUND
 
 
 class Engine:
@@ -60,8 +60,9 @@ class Engine:
         self.announcer = Announcer(listeners)
         self.tell = self.announcer.tell
         self.refuse = Refuser(self.tell)
-        self._sides = (Side("inbound", self._lock), Side("outbound", self._lock))
-        self._inbound, self._outbound = self._sides
+        names = ("inbound", "outbound", "application")
+        self._sides = [Side(name, self._lock) for name in names]
+        self._inbound, self._outbound, self._own = self._sides
         self.permit = guarded(Permit, locked)
         self._mode = Mode(mode)
         self._admit_otherwise = otherwise(self._mode)
@@ -142,9 +143,12 @@ class Engine:
         Rules that did not change keep their state, endpoints that stay keep theirs, and who waits
         goes on waiting. A set with any fault raises `ManifestError` and changes nothing.
         """
-        read = None if source is None else _reader(source)
+        if source is not None:
+            from trafficcore.live.loading import read_policy
+
+            source = read_policy(source)
         with self._lock:
-            self._table = table = self.policies.replace(read, hosts, endpoints)
+            self._table = table = self.policies.replace(source, hosts, endpoints)
         self.announcer.tell_loaded(table, reload=True)
 
     def shadow(self, rule: str, on: bool = True) -> None:
@@ -189,9 +193,12 @@ class Engine:
         if facts.direction is INBOUND:
             side = self._inbound
             routes = table.inbound
-        else:
+        elif facts.direction is OUTBOUND:
             side = self._outbound
             routes = table.outbound
+        else:  # at a control point of the application's own
+            side = self._own
+            routes = table.at(facts.direction)
         try:  # as `Routes.find` does, without the call
             host = routes.hosts[facts.host]
             plan: Any = host.only or host.paths[facts.path]
@@ -287,12 +294,6 @@ class Engine:
             stage.clear()
         for side in self._sides:
             side.queued = 0
-
-
-def _reader(source: Any) -> Callable[[], Policy]:
-    from trafficcore.live.loading import read_policy
-
-    return read_policy(source)
 
 
 Engine = guarded(Engine)  # type: ignore[misc]

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Final
 
+from trafficcore.engine.patience import caller_timeout
 from trafficcore.spec import Direction
 
 __all__ = ["BOTH", "Both", "Facts"]
@@ -23,11 +24,14 @@ _NOTHING: Final[Mapping[str, str]] = {}
 class Facts:
     """One request, as the rules see it. Made by a shell, read by the engine.
 
-    `host` is the Host header or the URL's host, port and letter case as they came. `path` is what
-    the application's router sees (percent-decoded, no query), `query` the raw text after `?`.
+    `direction` is the place it is seen at: where requests come in, where calls go out, or a text,
+    the name of a control point of the application's own (see `ControlPoint`). `host` is the Host
+    header or the URL's host, port and letter case as they came. `path` is what the application's
+    router sees (percent-decoded, no query), `query` the raw text after `?`.
     `headers` has lower-case names, or is a callable that makes such a mapping when first needed:
     most rules never look. `labels` are the application's own. `address` is the peer's,
-    `connection` what tells its connection from others of the same peer.
+    `connection` what tells its connection from others of the same peer. `timeout` is how many
+    seconds after its arrival its caller gives up; None: what its headers say of it.
 
     What every request is asked for is a plain slot, without a fallback of any kind, which would
     make each look cost more. The rest are properties: a shell may work them out when it is asked,
@@ -40,6 +44,7 @@ class Facts:
         "_method",
         "_query",
         "_scheme",
+        "_timeout",
         "direction",
         "host",
         "labels",
@@ -49,7 +54,7 @@ class Facts:
 
     def __init__(
         self,
-        direction: Direction,
+        direction: Direction | str,
         host: str,
         path: str = "/",
         method: str = "GET",
@@ -60,8 +65,9 @@ class Facts:
         labels: Mapping[str, str] | None = None,
         address: str = "",
         connection: str = "",
+        timeout: float | None = None,
     ) -> None:
-        self.direction = direction
+        self.direction: Any = direction
         self.host = host
         self.path = path
         self.labels = labels
@@ -71,6 +77,7 @@ class Facts:
         self._scheme = scheme
         self._address = address
         self._connection = connection
+        self._timeout = timeout
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -102,6 +109,12 @@ class Facts:
     def connection(self) -> str:
         """What tells the request's connection from others, "" where nobody knows."""
         return self._connection
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds from its arrival until its caller gives up; None: nobody knows."""
+        timeout: float | None = self._timeout
+        return caller_timeout(self.headers) if timeout is None else timeout
 
     @property
     def target(self) -> str:

@@ -5,6 +5,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine.holding import permit_of
+from trafficcore.engine.patience import queue_deadline
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.verdict import Permit, Queued, Rejection
 
@@ -21,9 +22,13 @@ def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | 
         claim = stage.claim(ticket.facts)
         flow = claim.flow
         if not claim.take(now):
-            patience = flow.parameters.queue_timeout
+            if ticket.gives_up is None:  # the first wait: it has come just now
+                timeout = ticket.facts.timeout
+                ticket.gives_up = inf if timeout is None else now + timeout
             ticket.stage, ticket.claim = stage, claim
-            ticket.deadline = inf if patience is None else now + patience
+            ticket.deadline = queue_deadline(
+                now, flow.parameters.queue_timeout, ticket.gives_up, stage.margin
+            )
             ticket.side.queued += 1
             flow.waited += 1
             flow.waiting += 1

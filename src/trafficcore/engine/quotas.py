@@ -22,9 +22,12 @@ from trafficcore.spec import Direction, LabelKeys, QuotaRule, QuotaSelector
 if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
 
-__all__ = ["QuotaSet", "compile_quotas", "selectors_of"]
+__all__ = ["Place", "QuotaSet", "compile_quotas", "places", "selectors_of"]
 
-_POINTS = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
+#: Where requests are seen: a direction, or the name of a control point of the application's own.
+Place = Direction | str
+
+_POINTS: dict[str, Place] = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 #: Values of a label whose budgets are kept; beyond them only full ones are forgotten.
 _KEYS = 10_000
 
@@ -36,7 +39,7 @@ class QuotaSet:
     """The stages in the order of the policies, and the entries in the order of the requests."""
 
     stages: tuple[QuotaStage, ...]
-    entries: dict[Direction, list[QuotaEntry]]
+    entries: dict[Place, list[QuotaEntry]]
 
 
 def compile_quotas(
@@ -44,21 +47,22 @@ def compile_quotas(
 ) -> QuotaSet:
     """Make a stage of each policy that is for this process."""
     stages: list[QuotaStage] = []
-    found: list[tuple[int, Direction, QuotaEntry]] = []
+    found: list[tuple[int, Place, QuotaEntry]] = []
     for spec in specs:
-        sides = {side: selectors_of(spec, side) for side in Direction}
-        why_not = _why_not(spec, sides, build)
+        why_not = _why_not(spec, build)
         key = _key(spec)
-        rule = make_rule(key, spec, _about(spec, sides), why_not)
+        rule = make_rule(key, spec, _about(spec), why_not)
         if why_not:
             continue
         stage = _stage(rule, spec, build, stock, key)
         stages.append(stage)
-        for side, selectors in sides.items():
-            if selectors:
-                found.append((_rank(spec), side, QuotaEntry(build.identity, selectors, stage)))
+        for place in places(spec):
+            entry = QuotaEntry(build.identity, selectors_of(spec, place), stage)
+            found.append((_rank(spec), place, entry))
     found.sort(key=lambda one: one[0])
-    entries = {side: [entry for _, own, entry in found if own is side] for side in Direction}
+    entries: dict[Place, list[QuotaEntry]] = {}
+    for _, place, entry in found:
+        entries.setdefault(place, []).append(entry)
     return QuotaSet(tuple(stages), entries)
 
 
@@ -68,14 +72,11 @@ def _rank(spec: QuotaRule) -> int:
     return 1 if spec.in_flight else 2
 
 
-def _why_not(spec: QuotaRule, sides: dict[Direction, list[QuotaSelector]], build: "Build") -> str:
+def _why_not(spec: QuotaRule, build: "Build") -> str:
     identity = build.identity
     why_not = identity.selects(spec.namespace, spec.labels)
     if spec.gateway is not None and spec.gateway is not identity.gateway:
         why_not = why_not or ("for gateways" if spec.gateway else "for workloads")
-    if not any(sides.values()):
-        own = [s.control_point for s in spec.selectors if s.control_point not in _POINTS]
-        why_not = why_not or f"control point {', '.join(own)} is the application's own"
     return why_not
 
 
@@ -132,19 +133,24 @@ def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def selectors_of(spec: QuotaRule, side: Direction) -> list[QuotaSelector]:
-    """Return the selectors that look at one direction; `apply_to_traffic` overrules them."""
-    return [
-        selector
-        for selector in spec.selectors
-        if (spec.direction or _POINTS.get(selector.control_point)) is side
-    ]
+def places(spec: QuotaRule) -> list[Place]:
+    """Return every place at which a quota looks at requests."""
+    return list(dict.fromkeys(_place(spec, selector) for selector in spec.selectors))
 
 
-def _about(spec: QuotaRule, sides: dict[Direction, list[QuotaSelector]]) -> str:
-    parts: Iterable[str] = (
-        f"{side.value} {selector.service or '*'}"
-        for side, selectors in sides.items()
-        for selector in selectors
+def selectors_of(spec: QuotaRule, place: Place) -> list[QuotaSelector]:
+    """Return the selectors that look at one place; `apply_to_traffic` overrules them."""
+    return [selector for selector in spec.selectors if _place(spec, selector) == place]
+
+
+def _place(spec: QuotaRule, selector: QuotaSelector) -> Place:
+    return spec.direction or _POINTS.get(selector.control_point, selector.control_point)
+
+
+def _about(spec: QuotaRule) -> str:
+    words = (
+        f"{place.value if isinstance(place, Direction) else place} {selector.service or '*'}"
+        for place in places(spec)
+        for selector in selectors_of(spec, place)
     )
-    return ", ".join(parts) or ", ".join(s.control_point for s in spec.selectors)
+    return ", ".join(words)

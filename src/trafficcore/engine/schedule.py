@@ -109,6 +109,7 @@ class QuotaStage:
         "default",
         "denied",
         "holds",
+        "margin",
         "queue",
         "rule",
         "spec",
@@ -121,6 +122,8 @@ class QuotaStage:
         self.spec = spec
         self.denied = spec.denied_status
         self.holds = spec.in_flight
+        #: How long before its caller gives up somebody leaves the queue at the latest.
+        self.margin = spec.deadline_margin
         self._headers = _OVERLOADED if spec.queue or spec.in_flight else _LIMITED
         self.ambiguous = 0
         self.default = Class("default", spec.default, queue)

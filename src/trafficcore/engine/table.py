@@ -1,5 +1,7 @@
 """`Table`: everything that one set of policies makes of an engine, swapped in one store."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from trafficcore.engine.cluster import Cluster
@@ -9,6 +11,7 @@ from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
 from trafficcore.engine.stock import Stock
+from trafficcore.spec import Direction
 
 __all__ = ["Table"]
 
@@ -17,11 +20,15 @@ __all__ = ["Table"]
 class Table:
     """The routing of both directions, and the lists that snapshots and queues are read from.
 
-    `rules` holds every rule of the policies, those too that do not apply to this process.
+    `points` is the routing at the application's own control points, `elsewhere` that at any which
+    no rule names. `rules` holds every rule of the policies, those too that do not apply to this
+    process.
     """
 
     inbound: Routes
     outbound: Routes
+    points: Mapping[str, Routes]
+    elsewhere: Routes
     rules: tuple[Rule, ...]
     limits: tuple[LimitStage, ...]
     breaks: tuple[BreakStage, ...]
@@ -30,6 +37,13 @@ class Table:
     notices: tuple[str, ...]
     stock: Stock
 
+    def at(self, place: Direction | str) -> Routes:
+        """Return the routing at one place."""
+        if isinstance(place, Direction):
+            return self.inbound if place is Direction.INBOUND else self.outbound
+        return self.points.get(place, self.elsewhere)
+
     def plans(self) -> list[Plan]:
         """Return every plan that a request may follow."""
-        return [*self.inbound.plans, *self.outbound.plans]
+        everywhere = (self.inbound, self.outbound, *self.points.values())
+        return [plan for routes in everywhere for plan in routes.plans]

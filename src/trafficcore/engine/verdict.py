@@ -252,6 +252,7 @@ class Queued:
         "claims",
         "deadline",
         "facts",
+        "gives_up",
         "plan",
         "side",
         "stage",
@@ -270,6 +271,8 @@ class Queued:
         self.claims: tuple[Claim, ...] = ()
         self.waiter: Any = None
         self.deadline: float = float("inf")
+        #: When its caller gives up, `inf` where nobody knows; None before it has to wait.
+        self.gives_up: float | None = None
         self.wake: Callable[[Permit | Rejection], None] | None = None
         self.verdict: Permit | Rejection | None = None
 

@@ -15,6 +15,8 @@ from trafficcore.spec import Destination, Direction, HeaderMatch, Op, QuotaRule,
 
 __all__ = ["Seen"]
 
+_COMES = {Direction.INBOUND: "comes in", Direction.OUTBOUND: "goes out"}
+
 
 @attrs.frozen(kw_only=True)
 class Seen:
@@ -41,7 +43,8 @@ class Seen:
         return self._scope(spec.scope, rule)
 
     def _side(self, rule: Rule) -> str:
-        comes = "comes in" if self.facts.direction is Direction.INBOUND else "goes out"
+        place = self.facts.direction
+        comes = _COMES.get(place, f"is at control point {place}")
         return f"it is about {rule.about}; this request {comes}"
 
     def _elsewhere(self, about: str) -> str:
@@ -78,7 +81,7 @@ class Seen:
         return f"{'its labels do' if by_label else 'it does'} not fit; wanted: {' or '.join(unmet)}"
 
     def _destination(self, spec: Destination, rule: Rule) -> str:
-        if self.facts.direction is Direction.INBOUND:
+        if self.facts.direction is not Direction.OUTBOUND:
             return self._side(rule)
         if not any(host_matches(spec.host, name) for name in self.identity.names(self.host)):
             return self._elsewhere(f"calls to {spec.host}")

@@ -18,6 +18,9 @@ from trafficcore.spec import QuotaRule, QuotaSelector, Workload, WorkloadParamet
 
 __all__ = ["patience", "quota_meanings", "shares"]
 
+#: The margin of a policy that says none.
+_USUAL = 0.01
+
 
 def quota_meanings(rule: QuotaRule) -> tuple[Meaning, ...]:
     """Return what one policy means."""
@@ -200,6 +203,9 @@ def _patience(rule: QuotaRule) -> Iterator[Meaning]:
             most = f"waits at most {patience(own)} for its tokens" if own.queue_timeout else ""
             text = f"{who} {most or 'never waits'}, then it is refused."
         yield Meaning(f"{name} patience", patience(own), "" if same and index else text)
+    margin = span(rule.deadline_margin)
+    text = f"Whose caller gives up by itself waits until {margin} before that at the most."
+    yield Meaning("margin", margin, "" if rule.deadline_margin == _USUAL else text)
 
 
 def _refusal(rule: QuotaRule) -> Meaning:

@@ -26,7 +26,7 @@ from trafficcore.explain.refusal import answered
 from trafficcore.explain.rules import Hosts, RuleMeaning, compiled, meaning_of
 from trafficcore.explain.scope import label_words, match_words
 from trafficcore.explain.words import count, number, ordinal, span
-from trafficcore.spec import Direction, Policy
+from trafficcore.spec import Policy
 
 __all__ = ["RequestMeaning", "Step", "explain_request"]
 
@@ -63,8 +63,7 @@ def explain_request(
     """Return which rules meet the request and what each does, and why the others do not."""
     endpoints = hosts.endpoints(_services(policy, identity, facts), identity.locality)
     table, pairs = compiled(policy, identity, endpoints)
-    routes = table.inbound if facts.direction is Direction.INBOUND else table.outbound
-    plan = routes.find(facts)
+    plan = table.at(facts.direction).find(facts)
     seen = Seen(
         facts=facts,
         identity=identity,

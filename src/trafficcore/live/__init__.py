@@ -3,6 +3,7 @@
 from trafficcore.live.balancer import Balancer
 from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
 from trafficcore.live.breakers import Breakers
+from trafficcore.live.control_point import ControlPoint
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
 from trafficcore.live.reservation import Reservation
@@ -15,6 +16,7 @@ __all__ = [
     "Breakers",
     "CircuitBreaker",
     "CircuitOpen",
+    "ControlPoint",
     "KeyedRateLimiter",
     "QuotaScheduler",
     "RateLimiter",

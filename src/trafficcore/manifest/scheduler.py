@@ -94,14 +94,7 @@ SCHEDULER = Object(
             Field(f"{name}_label_key", TEXT, default="")
             for name in ("priority", "tokens", "fairness", "workload")
         ),
-        Field(
-            "decision_deadline_margin",
-            Duration(),
-            effect=Effect.WARNED,
-            default=0.01,
-            part=0,
-            note="requests bring no deadline of their own",
-        ),
+        Field("decision_deadline_margin", Duration(), default=0.01),
         Field("denied_response_status_code", STATUS, default=503),
     ),
     rules=(_tell_workloads,),
@@ -115,6 +108,7 @@ def build_scheduler(scheduler: Record | None) -> dict[str, Any]:
     return {
         "workloads": build_workloads(scheduler),
         "default": build_parameters(scheduler.sub("default_workload_parameters")),
+        "deadline_margin": scheduler.get("decision_deadline_margin", 0.01),
         "denied_status": scheduler.get("denied_response_status_code", 503),
     }
 

@@ -129,6 +129,7 @@ def build_load(record: Record, notes: Notes) -> Load:
         method=record.get("method", "GET").upper(),
         scheme=url.scheme,
         direction=Direction(record.get("direction", "inbound")),
+        control_point=record.get("control_point", ""),
         headers=tuple((key.lower(), value) for key, value in record.get("headers", ())),
         labels=record.get("labels", ()),
         service=record.get("service", url.hostname or ""),

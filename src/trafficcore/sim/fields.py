@@ -125,6 +125,7 @@ _LOAD = Object(
         Field("url", Text(least=1), required=True),
         Field("method", Text(least=1), default="GET"),
         Field("direction", Text(choices=("inbound", "outbound")), default="inbound"),
+        Field("control_point", Text(least=1)),
         Field("headers", STRINGS),
         Field("labels", STRINGS),
         Field("address", TEXT),
@@ -145,7 +146,11 @@ _LOAD = Object(
         Field("warmup_calls", Int(least=0, most=1000), default=0),
         Field("backoff", TIME, default=0),
     ),
-    rules=(exactly_one("clients", *_OPEN), _tell_load),
+    rules=(
+        exactly_one("clients", *_OPEN),
+        at_most_one("direction", "control_point"),
+        _tell_load,
+    ),
 )
 
 SCENARIO = Object(

@@ -111,7 +111,7 @@ class SimLoad:
         self._end = min(spec.start + spec.duration, self._last)
         self._outbound = spec.direction is Direction.OUTBOUND
         self._facts = Facts(
-            spec.direction,
+            spec.control_point or spec.direction,
             spec.host,
             spec.path,
             spec.method,

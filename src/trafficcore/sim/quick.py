@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import attrs
 
+from trafficcore.engine.quotas import places
 from trafficcore.errors import ConfigError
 from trafficcore.manifest.units import NotThis, duration
 from trafficcore.spec import Direction, Op, Policy, QuotaRule, Scope, full_name
@@ -186,9 +187,15 @@ def _outbound(words: Words, policy: Policy) -> bool:
 
 
 def _is_outbound(quota: QuotaRule) -> bool:
-    return quota.direction is Direction.OUTBOUND or any(
-        selector.control_point == "egress" for selector in quota.selectors
-    )
+    return Direction.OUTBOUND in places(quota)
+
+
+def _own_point(policy: Policy) -> dict[str, str]:
+    """Return the control point that the policies are about, if they are about no other place."""
+    named = [place for quota in policy.quotas for place in places(quota)]
+    if _scopes(policy) or policy.destinations or any(isinstance(it, Direction) for it in named):
+        return {}
+    return {"control_point": str(named[0])} if named else {}
 
 
 def _loads(words: Words, policy: Policy, host: str, outbound: bool) -> Iterable[dict[str, Any]]:
@@ -196,7 +203,7 @@ def _loads(words: Words, policy: Policy, host: str, outbound: bool) -> Iterable[
     classes = _classes(policy) if not words.headers else {}
     for name, headers in (classes or {"calls": dict(words.headers)}).items():
         load: dict[str, Any] = {"name": name, "url": f"http://{host}{words.path or _path(policy)}"}
-        load |= {"direction": "outbound"} if outbound else {}
+        load |= {"direction": "outbound"} if outbound else _own_point(policy)
         load |= {"headers": headers} if headers else {}
         if words.clients is not None:
             load["clients"] = words.clients

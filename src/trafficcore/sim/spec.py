@@ -117,7 +117,8 @@ class Load:
 
     `duration` is the time in which new calls begin, `calls` the most of them (per client, where
     closed). `timeout` (0: none) is how long a client waits. A refusal takes `refused_after`, and
-    a closed client then pauses for `backoff`.
+    a closed client then pauses for `backoff`. With `control_point` they are seen at a place of the
+    application's own, and neither where they come in nor where they go out.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Load:
     method: str = "GET"
     scheme: str = "http"
     direction: Direction = Direction.INBOUND
+    control_point: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     labels: tuple[tuple[str, str], ...] = ()
     address: str = ""

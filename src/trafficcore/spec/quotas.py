@@ -139,6 +139,7 @@ class QuotaRule:
     With `max_inflight_duration` it is about calls in flight: `capacity` of them at once, and one
     that is not known to have ended by then is taken for ended. Without `queue` nobody waits.
     `direction` is set where `apply_to_traffic` gives it, and then overrules the control points.
+    Nobody waits longer than until `deadline_margin` seconds before his caller gives up.
     """
 
     source: Source
@@ -158,6 +159,7 @@ class QuotaRule:
     selectors: tuple[QuotaSelector, ...] = (QuotaSelector(),)
     workloads: tuple[Workload, ...] = ()
     default: WorkloadParameters = WorkloadParameters()
+    deadline_margin: float = 0.01
     denied_status: int = 503
     shadow: bool = False
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from trafficcore.engine import Facts
 from trafficcore.engine.facts import Both
+from trafficcore.engine.patience import caller_timeout
 from trafficcore.spec import Direction
 from trafficcore.web.headers import BARE, AsgiHeaders, RawHeaders, WsgiHeaders, key_of
 
@@ -63,6 +64,10 @@ class _AsgiFacts(Facts):
     def scheme(self) -> str:
         scheme = self.scope.get("scheme") or "http"
         return _SCHEMES.get(scheme, scheme)
+
+    @property
+    def timeout(self) -> float | None:
+        return caller_timeout(self.headers)
 
     @property
     def address(self) -> str:
@@ -154,6 +159,10 @@ class _WsgiFacts(Facts):
     def scheme(self) -> str:
         scheme: str = self.environ.get("wsgi.url_scheme", "http")
         return scheme
+
+    @property
+    def timeout(self) -> float | None:
+        return caller_timeout(self.headers)
 
     @property
     def address(self) -> str:
