@@ -69,6 +69,69 @@ def test_a_breaker_stays_open_and_takes_on_its_new_answer() -> None:
     assert isinstance(engine.admit(p.request(), 3), Permit)
 
 
+def call(engine: Engine, now: float, took: float, status: int = 200) -> None:
+    """Make one call that is answered after so long."""
+    permit = engine.admit(p.request(), now)
+    assert isinstance(permit, Permit)
+    permit.started(status, now + took)
+    permit.settle(None, now + took)
+
+
+def seen(engine: Engine, now: float) -> dict[str, Any]:
+    breaker: dict[str, Any] = engine.snapshot(now)["rules"][0]["breaker"]
+    return breaker
+
+
+def test_another_limit_of_slowness_keeps_a_breaker_open() -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 1}))
+    call(engine, 0, 0.6)
+    era = seen(engine, 1)["era"]
+    engine.reload(p.policy(p.breaker(rule={"max_slow": 1, "slow_after": 3})))
+    assert isinstance(engine.admit(p.request(), 1), Rejection)
+    assert (seen(engine, 1)["era"], seen(engine, 1)["retry_at"]) == (era, 60.6)
+    call(engine, 61, 2)
+    call(engine, 64, 3.5)
+    assert seen(engine, 68)["state"] == "open"
+
+
+def test_another_limit_of_slowness_keeps_what_a_breaker_has_counted() -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 2}))
+    call(engine, 0, 0.6)
+    engine.reload(p.policy(p.breaker(rule={"max_slow": 2, "slow_after": 1})))
+    call(engine, 2, 0.9)
+    assert (seen(engine, 3)["state"], seen(engine, 3)["slow"]) == ("closed", 1)
+    call(engine, 4, 1.1)
+    assert seen(engine, 6)["state"] == "open"
+
+
+def test_a_call_under_way_at_a_reload_is_judged_by_the_new_limit_of_slowness() -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 1}))
+    permit = engine.admit(p.request(), 0)
+    assert isinstance(permit, Permit)
+    engine.reload(p.policy(p.breaker(rule={"max_slow": 1, "slow_after": 2})))
+    permit.settle(None, 1, 200)
+    assert (seen(engine, 1)["state"], seen(engine, 1)["total"]) == ("closed", 1)
+
+
+@pytest.mark.parametrize(
+    "other", [{"window": 5}, {"max_slow": 2}, {"open_for": 50}, {"error_percent": 50}]
+)
+def test_other_rules_of_a_breaker_begin_closed(other: dict[str, Any]) -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 1}))
+    call(engine, 0, 0.6)
+    engine.reload(p.policy(p.breaker(rule={"max_slow": 1, **other})))
+    assert (seen(engine, 1)["state"], seen(engine, 1)["total"]) == ("closed", 0)
+
+
+def test_a_reload_with_a_fault_leaves_a_breakers_limit_of_slowness() -> None:
+    engine = p.engine(p.breaker(rule={"max_slow": 1}))
+    changed = p.breaker(rule={"max_slow": 1, "slow_after": 2})
+    with pytest.raises(ConfigError):
+        engine.reload(p.policy(changed, p.destination()), endpoints={p.NAME: [("a:1", "r", 0)]})
+    call(engine, 0, 0.6)
+    assert seen(engine, 1)["state"] == "open"
+
+
 def test_who_waits_goes_on_waiting_and_new_priorities_are_for_those_who_come() -> None:
     engine = p.engine(p.quota(1, 1))
     engine.admit(p.request(), 0)

@@ -216,11 +216,15 @@ class _Compiler:
         scope = spec.scope
         why_not = self._excluded(scope) or ("" if spec.can_trip else "nothing can trip it")
         settings = breaker_settings(spec) if spec.can_trip else None
-        key = ("break", scope, settings)
+        key = ("break", scope, settings and settings.law)
         rule = self._rule(key, spec, self._identity.about(scope), why_not)
         if why_not:
             return
-        machine = self._stock.take(("breaker", key), lambda: self._build.machine(Breaker, settings))
+        machine = self._stock.take(
+            ("breaker", key),
+            lambda: self._build.machine(Breaker, settings),
+            lambda old: old.update(settings, old.now),
+        )
         machine = self._shadowed(ShadowBreaker, machine, rule, spec)
         stage = BreakStage(rule, machine, spec.response, self._build.tell)
         self._breaks.append(stage)

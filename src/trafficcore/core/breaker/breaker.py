@@ -261,13 +261,7 @@ class Breaker(Watching):
         """
         with self._lock:
             now = self._hold(now)
-            old = self.settings
-            if (old.window, old.trip, old.open, old.half_open) == (
-                settings.window,
-                settings.trip,
-                settings.open,
-                settings.half_open,
-            ):
+            if self.settings.law == settings.law:
                 self._tune(settings)
                 if self._state in _WINDOWED:
                     self._weigh(now, False, True)

@@ -272,6 +272,11 @@ class Settings:
         return min(own, self.window.size) if isinstance(self.window, Count) else own
 
     @property
+    def law(self) -> tuple[Window, tuple[Rule, ...], Open, HalfOpen | None]:
+        """What a breaker is known by: as long as this is equal, its state outlives an update."""
+        return self.window, self.trip, self.open, self.half_open
+
+    @property
     def can_trip(self) -> bool:
         """Whether any rule could ever hold."""
         return any(
