@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trafficcore.core.breaker import Count, Rule, Settings
+from trafficcore.core.breaker import Breaker, Count, Rule, Settings
 from trafficcore.core.breaker.rules import NEVER, Judge
 
 MEASURES = {
@@ -30,6 +30,9 @@ rules = st.one_of(
     ),
 )
 kinds = st.sampled_from([0, 0, 0, 1, 2, 3, 5, 7])
+
+
+NAMES = ("total", "errors", "slow", "both", "gateway")
 
 
 def tally(results):
@@ -56,16 +59,40 @@ def by_definition(config, results):
     return -1
 
 
-def weigh(judge, results, decide, skip=()):
-    n = tally(results)
-    seen = (n["errors"], n["slow"], n["errors"] + n["slow"] - n["both"], n["gateway"], n["run"])
-    return judge.weigh(n["total"], seen, decide, skip)
+def weigh(settings, results, decide, skip=(), kept=0):
+    """Return what an evaluation finds, and how many more good, bad, slow results it then waits for.
+
+    The first `kept` of the results lie in the window, the others are those counted since.
+    """
+    breaker = Breaker(settings)
+    old, fresh = tally(results[:kept]), tally(results[kept:])
+    breaker._window.kept = (*(old[name] for name in NAMES), 0)
+    breaker._c = fresh["total"] - fresh["errors"] - fresh["slow"] + fresh["both"]
+    breaker._e, breaker._s, breaker._se = fresh["errors"], fresh["slow"], fresh["both"]
+    breaker._g, breaker._run = fresh["gateway"], tally(results)["run"]
+    breaker.exceeded = set(skip)
+    breaker._rebase()
+    found = breaker._compare(decide, False)
+    if found is not None:
+        assert found[1] == (*(tally(results)[name] for name in NAMES), 0)
+        return found[0], 0, 0, 0
+    edges = (
+        breaker._good_edge - breaker._c,
+        breaker._error_edge - breaker._e,
+        breaker._slow_edge - breaker._s,
+    )
+    return -1, *edges
 
 
-@given(st.lists(rules, max_size=3), st.integers(0, 6), st.lists(kinds, min_size=1, max_size=40))
-def test_the_first_rule_that_holds_is_the_one_by_definition(trip, least, results):
+@given(
+    st.lists(rules, max_size=3),
+    st.integers(0, 6),
+    st.lists(kinds, min_size=1, max_size=40),
+    st.integers(0, 40),
+)
+def test_the_first_rule_that_holds_is_the_one_by_definition(trip, least, results, kept):
     config = Settings(trip=trip, min_calls=least, slow_after=1)
-    assert weigh(Judge(config), results, True)[0] == by_definition(config, results)
+    assert weigh(config, results, True, kept=kept)[0] == by_definition(config, results)
 
 
 @given(
@@ -76,8 +103,7 @@ def test_the_first_rule_that_holds_is_the_one_by_definition(trip, least, results
 )
 def test_a_rule_never_first_holds_before_an_edge_is_reached(trip, least, before, after):
     config = Settings(trip=trip, min_calls=least, slow_after=1)
-    judge = Judge(config)
-    hit, good, error, slow = weigh(judge, before, True)
+    hit, good, error, slow = weigh(config, before, True)
     if hit >= 0:
         return
     for length in range(1, len(after) + 1):
@@ -118,30 +144,31 @@ def test_without_minimums_it_is_the_rules_alone_that_count(trip, results):
     ],
 )
 def test_a_share_is_what_was_written_not_the_nearest_binary_fraction(value, errors, total, trips):
-    judge = Judge(Settings(trip=[Rule("error_rate", value)]))
+    config = Settings(trip=[Rule("error_rate", value)])
     results = [1] * errors + [0] * (total - errors)
-    assert (weigh(judge, results, True)[0] == 0) is trips
+    assert (weigh(config, results, True)[0] == 0) is trips
 
 
 def test_edges_far_from_the_threshold_are_far():
-    judge = Judge(Settings(trip=[Rule("error_rate", 0.5, min_calls=20)]))
-    assert weigh(judge, [0] * 900 + [1] * 100, True) == (-1, NEVER, 800, NEVER)
-    assert weigh(judge, [0] * 5, True) == (-1, NEVER, 10, NEVER)
-    assert weigh(judge, [1] * 12, True) == (-1, 8, 1, 1)
+    config = Settings(trip=[Rule("error_rate", 0.5, min_calls=20)])
+    assert weigh(config, [0] * 900 + [1] * 100, True) == (-1, NEVER, 800, NEVER)
+    assert weigh(config, [0] * 5, True) == (-1, NEVER, 10, NEVER)
+    assert weigh(config, [1] * 12, True) == (-1, 8, 1, 1)
 
 
 def test_errors_and_slow_calls_share_what_is_left_to_a_rule_on_both():
-    judge = Judge(Settings(trip=[Rule("bad_count", 5)], slow_after=1))
-    assert weigh(judge, [], True) == (-1, NEVER, 3, 3)
-    assert weigh(judge, [1], True) == (-1, NEVER, 2, 3)
-    assert weigh(judge, [1, 2, 3, 1], True) == (-1, NEVER, 1, 1)
+    config = Settings(trip=[Rule("bad_count", 5)], slow_after=1)
+    assert weigh(config, [], True) == (-1, NEVER, 3, 3)
+    assert weigh(config, [1], True) == (-1, NEVER, 2, 2)
+    assert weigh(config, [1, 2], True) == (-1, NEVER, 2, 2)
+    assert weigh(config, [1, 2, 3, 1], True) == (-1, NEVER, 1, 1)
 
 
 def test_what_is_told_already_moves_no_edge():
-    judge = Judge(Settings(trip=[Rule("error_count", 2), Rule("error_count", 9)]))
-    assert weigh(judge, [1, 1, 1], True) == (0, 0, 0, 0)
-    assert weigh(judge, [1, 1, 1], True, {0}) == (-1, NEVER, 6, NEVER)
-    assert weigh(judge, [1, 1, 1], False) == (-1, 1, 1, 1)
+    config = Settings(trip=[Rule("error_count", 2), Rule("error_count", 9)])
+    assert weigh(config, [1, 1, 1], True) == (0, 0, 0, 0)
+    assert weigh(config, [1, 1, 1], True, {0}) == (-1, NEVER, 6, NEVER)
+    assert weigh(config, [1, 1, 1], False) == (-1, 1, 1, 1)
 
 
 def test_a_count_window_clamps_every_minimum():

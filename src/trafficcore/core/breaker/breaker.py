@@ -7,8 +7,8 @@ State   `live`, the era while everybody is admitted (else 0); the counters of th
         sub-window with the edges at which the rules are looked at; a time before which everybody
         is refused. The rest: `counting.py`, `machine.py`, `settling.py`, `flights.py`.
 Cost    In floors of `hot-path.md`, here: acquire and a good result 0.55, a bad one 0.6, a refusal
-        0.27, of which 0.1 is the clock that may not go back. A turn or an evaluation takes the
-        lock and about 3.
+        0.27, of which 0.1 is the clock that may not go back. An evaluation adds 1.5 and takes no
+        lock unless a rule holds; a turn takes it, and about 3.
 Source  the reference's part 5 (R1 to R28) and section 3 of its measurements.
 Twin    tests/model/breaker_log.py
 
@@ -91,9 +91,7 @@ class Breaker(Watching):
         """Settle a call that was neither slow nor an error. *Atomic* inside a sub-window."""
         if now > self.now:
             self.now = now
-        else:
-            now = self.now
-        if era != self.live or now >= self._good_until:
+        if era != self.live or self.now >= self._good_until:
             return self._settle(era, 0, 0, None)
         self._run = 0
         c = self._c + 1
@@ -106,9 +104,7 @@ class Breaker(Watching):
         """Settle a call by its kind: ERROR, SLOW, both, GATEWAY_ERROR. *Atomic* up to an edge."""
         if now > self.now:
             self.now = now
-        else:
-            now = self.now
-        if era != self.live or now >= self._until:
+        if era != self.live or self.now >= self._until:
             return self._settle(era, kind, 0, None)
         if kind == 1:
             self._run += 1
@@ -158,9 +154,7 @@ class Breaker(Watching):
             kind |= 2
         if now > self.now:
             self.now = now
-        else:
-            now = self.now
-        if era != self.live or now >= self._until:
+        if era != self.live or self.now >= self._until:
             return self._settle(era, kind, duration, start)
         self._d += duration
         if not kind:
@@ -264,6 +258,7 @@ class Breaker(Watching):
             if self.settings.law == settings.law:
                 self._tune(settings)
                 if self._state in _WINDOWED:
+                    self._rebase()
                     self._weigh(now, False, True)
                 return True
             self._require_draw(settings)

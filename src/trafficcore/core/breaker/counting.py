@@ -6,24 +6,35 @@ Law     Results of the present sub-window are counted in plain slots, without a 
         its edge, after each turn, and at each result of a window that needs their order.
 State   `_c` good results, `_e` errors, `_s` slow ones, `_se` those that are both, `_g` errors at
         the gateway, `_d` their time, `_run` errors in a row. Each result raises at least one of
-        the first three: if they are what they were, nothing has been counted.
-Cost    an evaluation: one pass over the rules, whatever the window and the traffic.
+        the first three: if they are what they were, nothing has been counted. `_base` is what
+        they are counted on: the rules and the window's sums, a new one at each change of these,
+        None while they change.
+Cost    an evaluation: one pass over the rules, whatever the window and the traffic, and no lock
+        unless one holds.
 Source  the reference's rules R9 to R14; the machine's order of stores is argued at each place.
 
-All methods here run under the breaker's lock; `breaker.py` holds what runs without.
+All methods here but `_compare` run under the breaker's lock; `breaker.py` holds what runs without.
 """
+
+# ruff: noqa: PLR1730  # min() costs three times the comparison, and is a call
 
 import math
 from typing import Any, Final
 
-from trafficcore.core.breaker.counts import Tally
-from trafficcore.core.breaker.rules import NEVER, Judge
+from trafficcore.core.breaker.counts import NOTHING, Tally
+from trafficcore.core.breaker.rules import BAD, ERRORS, NEVER, SLOW, Compiled, Judge
 from trafficcore.core.breaker.settings import Settings
 from trafficcore.core.breaker.window import AnyWindow, make_window
 
-__all__ = ["Counting"]
+__all__ = ["MOVED", "Counting", "Hit"]
 
 _EVER: Final = math.inf
+
+#: The index of the rule that holds, and what was counted.
+Hit = tuple[int, Tally]
+
+#: Says of an evaluation that the counts were not what they had been when it ended.
+MOVED: Final[Hit] = (-1, NOTHING)
 
 
 class Counting:
@@ -32,8 +43,10 @@ class Counting:
     __slots__ = (
         "__weakref__",
         "_any",
+        "_base",
         "_c",
         "_d",
+        "_decides",
         "_e",
         "_error_edge",
         "_g",
@@ -45,7 +58,6 @@ class Counting:
         "_s",
         "_se",
         "_slow_edge",
-        "_tally",
         "_until",
         "_window",
         "dropped",
@@ -56,6 +68,7 @@ class Counting:
         "slow_after",
     )
 
+    _base: "tuple[tuple[Compiled, ...], bool, int, int, int, int, int, float] | None"
     _window: AnyWindow
     exceeded: set[int]
 
@@ -82,6 +95,8 @@ class Counting:
         self.slow_after = _EVER if settings.slow_after is None else settings.slow_after
         self._any = settings.evaluate_on == "any"
         self._judge = Judge(settings)
+        #: By kind: whether such a result may trip it.
+        self._decides = tuple(self._any or matters for matters in self._judge.matters)
 
     def _begin(self, now: float, *, idle: bool) -> None:
         """Start from nothing. Nobody counts meanwhile: `live` is 0. `idle`: count for nothing."""
@@ -90,6 +105,7 @@ class Counting:
         self._d: float = 0
         self._good_edge = self._error_edge = self._slow_edge = NEVER
         self.exceeded = set()
+        self._rebase()
         self._until = self._good_until = _EVER
         if not idle:
             self._until = self._window.until
@@ -104,15 +120,22 @@ class Counting:
         se = self._se
         g = self._g
         d = self._d
+        self._base = None
         self._c = self._e = self._s = self._se = self._g = 0
         self._d = 0
         self._good_edge = self._error_edge = self._slow_edge = 0
         return (c + e + s - se, e, s, se, g, d)
 
+    def _rebase(self) -> None:
+        """Have what is counted from now on be counted on what the rules and the window are now."""
+        window = self._window
+        self._base = (self._judge.rules, window.direct, *window.kept)
+
     def _turn(self, now: float) -> None:
         """Move the counters into the window and the window to `now`."""
         window = self._window
         window.turn(now, self._harvest())
+        self._rebase()
         # Whoever counts between the two lines counts for the new sub-window, by a clock held.
         self._until = window.until
         self._good_until = window.good_until
@@ -151,43 +174,76 @@ class Counting:
                 self._c += 1
         return True
 
-    def _weigh(self, now: float, decide: bool, shut: bool) -> int:
-        """Look at the rules; return the first that holds if it is to `decide`, else -1.
+    def _weigh(self, now: float, decide: bool, shut: bool) -> Hit | None:
+        """Look at the rules as of `now`; None: none holds, or it is not to `decide`.
 
         When one holds the gate is shut in the same step (unless not `shut`), so that nothing is
-        counted past what was looked at; else the edges are set for what has been counted. What
-        was looked at is `_tally`.
+        counted past what was looked at; else the edges are set for what has been counted.
         """
         window = self._window
         while True:
-            if now >= window.until:
+            if now >= window.until or self._base is None:
                 self._turn(now)
-            c = self._c
-            e = self._e
-            s = self._s
-            se = self._se
-            g = self._g
-            d = self._d
-            run = self._run
-            if c and window.direct:
-                continue  # counted since the turn: its place is after what the window holds
-            total, errors, slow, slow_errors, gateway, duration = window.kept
-            total += c + e + s - se
-            errors += e
-            slow += s
-            slow_errors += se
-            gateway += g
-            seen = (errors, slow, errors + slow - slow_errors, gateway, run)
-            hit, good, error, late = self._judge.weigh(total, seen, decide, self.exceeded)
-            # From here to the stores there is no call: see tests/core/breaker/test_exactness.py.
-            if self._c != c or self._e != e or self._s != s:
-                continue  # counted meanwhile, and not looked at
-            if hit < 0:
-                self._good_edge = c + good if self._any else NEVER
-                self._error_edge = e + error
-                self._slow_edge = s + late
-                return -1
-            if shut:
-                self.live = 0
-            self._tally = (total, errors, slow, slow_errors, gateway, duration + d)
-            return hit
+            found = self._compare(decide, shut)
+            if found is not MOVED:
+                return found
+
+    def _compare(self, decide: bool, shut: bool) -> Hit | None:  # noqa: C901, PLR0912  # flat, hot
+        """Look at the rules as it stands, or return `MOVED`. *Atomic*, unless it is to shut.
+
+        Law: `rules.py`.  Twin: tests/core/breaker/test_rules.py, by definition.
+        """
+        base = self._base
+        c, e, s = self._c, self._e, self._s
+        se, g, run = self._se, self._g, self._run
+        if base is None or (c and base[1]):  # what is counted comes after what a list holds
+            return MOVED
+        rules, _, before, errors, slow, slow_errors, gateway, duration = base
+        errors += e
+        slow += s
+        hit, total = -1, 0
+        good_more = error_more = slow_more = NEVER
+        for index, measured, least, minimum, p, q, strict, gain in rules:
+            if measured == ERRORS:
+                x = errors
+            elif measured == SLOW:
+                x = slow
+            else:
+                x = (errors, gateway + g, run, errors + slow - slow_errors - se)[measured]
+            more = least - x
+            if more <= 0:
+                if index in self.exceeded:
+                    continue
+                total = before + c + e + s - se
+                if total < minimum:  # only results are missing, of whatever kind
+                    if minimum - total < good_more:
+                        good_more = minimum - total
+                    error_more = slow_more = 1
+                    continue
+                if q:
+                    more = p * total + strict - x * q
+                    if more > 0:  # a share of one is never reached by adding
+                        more = (more + gain - 1) // gain if gain else NEVER
+                if more <= 0:  # it holds
+                    if decide:
+                        hit = index
+                        break
+                    good_more = error_more = slow_more = 1
+                    continue
+            if measured == BAD:  # either kind may bring the last one: they share what is left
+                more = (more + 1) // 2
+            if measured <= BAD and more < error_more:
+                error_more = more
+            if measured >= BAD and more < slow_more:
+                slow_more = more
+        # From here to the stores there is no call: see tests/core/breaker/test_exactness.py.
+        if base is not self._base or c != self._c or e != self._e or s != self._s:
+            return MOVED  # turned or counted meanwhile, and not looked at
+        if hit < 0:
+            self._good_edge = c + good_more if self._any else NEVER
+            self._error_edge = e + error_more
+            self._slow_edge = s + slow_more
+            return None
+        if shut:
+            self.live = 0
+        return hit, (total, errors, slow, slow_errors + se, gateway + g, duration + self._d)

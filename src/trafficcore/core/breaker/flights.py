@@ -138,7 +138,9 @@ class Watching(Settling):
         if mark is None:
             return False
         if window.direct or mark != window.place(0):
-            return window.amend(mark, more)
+            there = window.amend(mark, more)
+            self._rebase()
+            return there
         self._e += more[1]
         self._se += more[3]
         self._g += more[4]

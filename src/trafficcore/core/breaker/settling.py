@@ -92,29 +92,26 @@ class Settling(Machine):
         else:
             self._go(Cause.TRIP, now, "probes failed", self._probes.tally, kind)
 
-    def _look(self, era: object, kind: int) -> bool:
-        """Look at the rules, a result having reached an edge without the lock."""
+    def _look(self, era: object, kind: int) -> bool | None:
+        """Look at the rules, a result having reached an edge without the lock.
+
+        It is taken only if a rule holds, or others counted meanwhile: then all is looked at again.
+        """
+        if self._compare(self._decides[kind], False) is None:
+            return None
         with self._lock:
             if era == self.live:
-                now = self.now
-                if self._state is not _CLOSED:
-                    self._evaluate(now, kind)
-                elif (hit := self._weigh(now, self._any or self._judge.matters[kind], True)) >= 0:
-                    self._trip(now, hit, kind)
+                self._evaluate(self.now, kind)
         return True
 
     def _evaluate(self, now: float, kind: int) -> None:
         """Look at the rules after a result, and act."""
-        decide = self._any or self._judge.matters[kind]
-        if self._state is _CLOSED:
-            hit = self._weigh(now, decide, True)
-            if hit >= 0:
-                self._trip(now, hit, kind)
-            return
-        while (hit := self._weigh(now, decide, False)) >= 0:
+        decide, trips = self._decides[kind], self._state is _CLOSED
+        while (found := self._weigh(now, decide, trips)) is not None:
+            hit, tally = found
+            rule = self.settings.trip[hit]
+            if trips:
+                self._go(Cause.TRIP, now, str(rule), tally, kind)
+                return
             self.exceeded.add(hit)
-            rule, counts = self.settings.trip[hit], Counts(*self._tally)
-            keep(self.signals, Exceeded(hit, rule, self.era, counts, now))
-
-    def _trip(self, now: float, hit: int, kind: int) -> None:
-        self._go(Cause.TRIP, now, str(self.settings.trip[hit]), self._tally, kind)
+            keep(self.signals, Exceeded(hit, rule, self.era, Counts(*tally), now))
