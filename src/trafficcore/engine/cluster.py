@@ -14,20 +14,20 @@ import attrs
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
 from trafficcore.core.limit.concurrency import InFlight
-from trafficcore.core.outlier import Ejected, Ejector, Result, Tally
-from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
+from trafficcore.core.outlier import Ejector, Result, Tally
+from trafficcore.engine.cluster_events import event_of
+from trafficcore.engine.events import Event
+from trafficcore.engine.feed import Feed
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.membership import Membership
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.warming import Warming
 from trafficcore.outcome import Outcome
-from trafficcore.spec import Source
 
 __all__ = ["Cluster"]
 
 SUCCESS, FAILURE = Outcome.SUCCESS, Outcome.FAILURE
 _TIMEOUT = 504
-_NOWHERE = Source(file="", line=0, kind="endpoints", namespace="", name="")
 
 
 class Cluster:
@@ -37,6 +37,9 @@ class Cluster:
         "_chosen",
         "_ejector",
         "_endpoints",
+        "_fed",
+        "_feed",
+        "_gone",
         "_lock",
         "_locked",
         "_next",
@@ -69,6 +72,10 @@ class Cluster:
         self._locked = locked
         self._lock = new_lock()
         self._endpoints: dict[str, Endpoint] = {}
+        #: Those that are endpoints no more while calls to them are in flight.
+        self._gone: list[Endpoint] = []
+        self._feed: Feed | None = None
+        self._fed = 0
         self._ejector: Ejector | None = None
         self._taking: list[Endpoint] = []
         self._weights: Any = None
@@ -98,13 +105,24 @@ class Cluster:
         with self._lock:
             self._next: Membership | None = membership
             self.membership = membership
+            self._feed = membership.feed
+            if self._feed is not None:
+                self._feed.wake = self._wake
             self.next_sweep: float = -inf
+
+    def _wake(self) -> None:
+        """Have the next request look at the feed."""
+        with self._lock:
+            self.next_sweep = -inf
 
     def sweep(self, now: float) -> None:
         """Carry out what time alone decides, each as of its own deadline. *Guarded*."""
+        feed = self._feed
+        told = [] if feed is None else feed.look(now)
         with self._lock:
-            if self._next is not None:
-                self._settle_in(self._next, now)
+            feed = self._feed
+            if self._next is not None or (feed is not None and feed.version != self._fed):
+                self._settle_in(self.membership, now)
                 self._next = None
             ejector = self._ejector
             if ejector is not None:
@@ -114,7 +132,10 @@ class Cluster:
             self._rebuild()
             # last: whoever finds no sweep due must find the picker that goes with it
             due = inf if ejector is None else ejector.next_sweep
-            self.next_sweep = min(due, self._warming.next_look)
+            look = inf if feed is None else feed.due
+            self.next_sweep = min(due, self._warming.next_look, look)
+        for event in told:
+            self._tell(event)
         self._pass_on()
 
     def settle(
@@ -168,14 +189,20 @@ class Cluster:
             self._ejector = Ejector(settings, lock=new_lock(), tally=guarded(Tally, self._locked))
         else:
             before.update(settings, now)
-        for spec in membership.endpoints:
+        feed = membership.feed
+        specs = membership.endpoints
+        if feed is not None:
+            specs, self._fed = feed.endpoints, feed.version
+        for spec in specs:
             endpoint = old.get(spec.address) or Endpoint(spec.address)
             endpoint.locality, endpoint.weight = spec.locality, spec.weight
             endpoint.labels = dict(spec.labels)
             self._endpoints[spec.address] = endpoint
         self._warming.join(membership.warmup, self._endpoints, now)
         endpoints = list(self._endpoints.values())
-        self._put_cap(membership.max_requests, (*old.values(), *endpoints))
+        left = (one for one in old.values() if one is not self._endpoints.get(one.address))
+        self._gone = [one for one in (*self._gone, *left) if one.active]
+        self._put_cap(membership.max_requests, (*self._gone, *endpoints))
         assignment = membership.assign(endpoints)
         self._weights = assignment.weights
         self.why = assignment.why
@@ -193,7 +220,7 @@ class Cluster:
             self.cap = None
         elif self.cap is None:
             cap = guarded(InFlight, self._locked)(most, lock=new_lock())
-            cap.current = sum(endpoint.active for endpoint in dict.fromkeys(endpoints))
+            cap.current = sum(endpoint.active for endpoint in endpoints)
             self.cap = cap
         else:
             self.cap.change(most)
@@ -236,25 +263,8 @@ class Cluster:
         ejector = self._ejector
         if ejector is None or not ejector.changes:
             return
-        source = _NOWHERE if self.rule is None else self.rule.source
         for change in ejector.take_changes():
-            address = change.key.address
-            if isinstance(change, Ejected):
-                self._tell(
-                    EndpointEjected(
-                        change.at,
-                        source,
-                        self.name,
-                        address,
-                        change.kind.value,
-                        change.enforced and not self._in_shadow,
-                        None if self._in_shadow else change.until,
-                        change.num_ejections,
-                        change.count,
-                    )
-                )
-            else:
-                self._tell(EndpointReturned(change.at, source, self.name, address))
+            self._tell(event_of(change, self.name, self.rule))
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return endpoints, who is out and until when, and where traffic goes, as plain data."""
@@ -265,9 +275,10 @@ class Cluster:
         return {
             "name": self.name,
             "locality": self.why,
-            "in_flight": sum(endpoint.active for endpoint in self._endpoints.values()),
+            "in_flight": sum(one.active for one in (*self._gone, *self._endpoints.values())),
             "max_requests": None if self.cap is None else self.cap.max,
             "rule": None if self.rule is None else str(self.rule.source),
+            "discovery": None if self._feed is None else self._feed.snapshot(),
             "endpoints": [
                 {
                     "address": endpoint.address,

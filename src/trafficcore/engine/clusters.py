@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from trafficcore.core.balance import Endpoint, SlowStart
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.discovery import Discovery, Polled
 from trafficcore.engine.endpoints import read_endpoints
+from trafficcore.engine.feed import Feed
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.engine.istio_outlier import envoy_settings
@@ -17,6 +19,7 @@ from trafficcore.engine.membership import Membership
 from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.stock import Stock
+from trafficcore.errors import ConfigError
 from trafficcore.spec import Destination, EndpointSpec, LocalityLb, TrafficPolicy
 
 if TYPE_CHECKING:
@@ -48,10 +51,10 @@ def compile_clusters(
 ) -> ClusterSet:
     """Make a cluster of each service with endpoints, under the rule most specific for it."""
     identity = build.identity
-    parsed = {key: read_endpoints(key, value) for key, value in build.endpoints.items()}
+    given = {key: _given(key, value, stock) for key, value in build.endpoints.items()}
     deciding: dict[int, list[str]] = {}
     chosen: dict[str, Destination | None] = {}
-    for key in parsed:
+    for key in given:
         chosen[key] = best = _deciding(destinations, strip_port(key), identity)
         if best is not None and _policy(best, key).simple != PASSTHROUGH:
             deciding.setdefault(id(best), []).append(key)
@@ -61,7 +64,7 @@ def compile_clusters(
         made[id(spec)] = rule
         rules.append(rule)
     clusters: dict[str, Cluster] = {}
-    for key, endpoints in parsed.items():
+    for key, endpoints in given.items():
         spec_of = chosen[key]
         rule_of = None if spec_of is None else made[id(spec_of)]
         policy = TrafficPolicy() if spec_of is None else _policy(spec_of, key)
@@ -78,6 +81,18 @@ def compile_clusters(
         one: cluster for name, cluster in clusters.items() for one in identity.spellings(name)
     }
     return ClusterSet(tuple(clusters.values()), by_name | clusters, identity)
+
+
+def _given(key: str, value: Any, stock: Stock) -> tuple[EndpointSpec, ...] | Feed:
+    """Return the endpoints of a service, or what knows them; the same source is the same feed."""
+    source = value if isinstance(value, Discovery) else None
+    if source is None and isinstance(value, Iterable) and not isinstance(value, str):
+        return read_endpoints(key, value)
+    if source is None and not callable(value):
+        raise ConfigError(f"endpoints of {key} must be a list or a Discovery, not {value!r}")
+    return stock.take(
+        ("feed", key, id(value)), lambda: Feed(strip_port(key), source or Polled(value))
+    )
 
 
 def _deciding(
@@ -131,7 +146,7 @@ def _policy(spec: Destination, key: str) -> TrafficPolicy:
 def _membership(
     policy: TrafficPolicy,
     rule: Rule | None,
-    endpoints: tuple[EndpointSpec, ...],
+    endpoints: tuple[EndpointSpec, ...] | Feed,
     identity: Identity,
     draw: Draw | None,
 ) -> Membership:
@@ -149,7 +164,8 @@ def _membership(
 
     return Membership(
         rule=rule,
-        endpoints=endpoints,
+        endpoints=() if isinstance(endpoints, Feed) else endpoints,
+        feed=endpoints if isinstance(endpoints, Feed) else None,
         outlier=settings,
         panic_threshold=panic,
         assign=place,

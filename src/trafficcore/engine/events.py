@@ -14,8 +14,11 @@ from trafficcore.spec import Source
 
 __all__ = [
     "BreakerChanged",
+    "DiscoveryFailed",
+    "DiscoveryRestored",
     "EndpointEjected",
     "EndpointReturned",
+    "EndpointsChanged",
     "Event",
     "Listener",
     "ModeChanged",
@@ -88,6 +91,30 @@ class EndpointReturned(Event):
     source: Source
     cluster: str
     address: str
+
+
+@attrs.frozen
+class EndpointsChanged(Event):
+    """A source told of other endpoints: addresses that are new, and those that are no more."""
+
+    cluster: str
+    joined: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+@attrs.frozen
+class DiscoveryFailed(Event):
+    """A source could not say who the endpoints are; those that were known stay."""
+
+    cluster: str
+    error: str
+
+
+@attrs.frozen
+class DiscoveryRestored(Event):
+    """The source of a cluster's endpoints answers again."""
+
+    cluster: str
 
 
 @attrs.frozen

@@ -6,6 +6,7 @@ import attrs
 
 from trafficcore.core.balance import Endpoint, SlowStart
 from trafficcore.core.outlier import Settings
+from trafficcore.engine.feed import Feed
 from trafficcore.engine.istio_locality import Assignment
 from trafficcore.engine.picking import HostsPicker
 from trafficcore.engine.rule import Rule
@@ -20,7 +21,8 @@ class Membership:
 
     `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
-    of hosts, None: by turns. `warmup` is how those that join grow to their weight.
+    of hosts, None: by turns. `warmup` is how those that join grow to their weight. `feed` knows the
+    endpoints where they are not a list.
     """
 
     rule: Rule | None
@@ -30,4 +32,5 @@ class Membership:
     assign: Callable[[list[Endpoint]], Assignment]
     max_requests: int | None = None
     hosts: HostsPicker | None = None
+    feed: Feed | None = None
     warmup: SlowStart | None = None

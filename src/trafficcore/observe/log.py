@@ -5,12 +5,16 @@ itself rides along as `record.event`. Nothing is logged per request.
 """
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from trafficcore.engine.events import (
     BreakerChanged,
+    DiscoveryFailed,
+    DiscoveryRestored,
     EndpointEjected,
     EndpointReturned,
+    EndpointsChanged,
     Event,
     ModeChanged,
     PolicyLoaded,
@@ -27,7 +31,7 @@ __all__ = ["LOGGER", "describe", "log_event"]
 LOGGER: Final = logging.getLogger("trafficcore")
 
 
-def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one line an event
+def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911, PLR0912  # one line an event
     """Return the level and the line of an event."""
     match event:
         case RuleRead(source=source, about=about, why_not=""):
@@ -57,6 +61,13 @@ def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one lin
             )
         case EndpointReturned(source=source, cluster=cluster, address=address):
             return logging.INFO, f"{source}: {address} of {cluster} returned"
+        case EndpointsChanged(cluster=cluster, joined=joined, left=left):
+            parts = [f"{verb} {', '.join(them)}" for verb, them in _changes(joined, left)]
+            return logging.INFO, f"endpoints of {cluster}: {'; '.join(parts)}"
+        case DiscoveryFailed(cluster=cluster, error=error):
+            return logging.WARNING, f"endpoints of {cluster} stay as they were: {error}"
+        case DiscoveryRestored(cluster=cluster):
+            return logging.INFO, f"endpoints of {cluster} are known again"
         case Refusals(source=source, reason=reason, count=count):
             verb = "refused" if event.enforced else "would have refused"
             span = f" in {event.at - event.since:.3g} s" if event.at > event.since else ""
@@ -72,6 +83,12 @@ def describe(event: Event) -> tuple[int, str]:  # noqa: C901, PLR0911  # one lin
             return logging.WARNING, f"mode {before} to {after}"
         case _:
             return logging.INFO, str(event)
+
+
+def _changes(joined: Sequence[str], left: Sequence[str]) -> list[tuple[str, Sequence[str]]]:
+    """Return what happened to the addresses; where none came or went, they are described anew."""
+    told = [(verb, them) for verb, them in (("joined", joined), ("left", left)) if them]
+    return told or [("the same addresses, with", ("other localities, weights or labels",))]
 
 
 def log_event(event: Event) -> None:
