@@ -1,5 +1,6 @@
 """A reload: what keeps its state, what begins anew, and that a fault changes nothing."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from support import policies as p
 from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.engine.events import PolicyLoaded
+from trafficcore.engine.guard import locked
 from trafficcore.errors import ConfigError
 from trafficcore.spec import HeaderMatch, Op, Policy
 
@@ -215,3 +217,26 @@ def test_a_reload_says_how_many_rules_kept_their_state() -> None:
     assert [(event.rules, event.reload) for event in loaded] == [(2, False), (2, True)]
     assert loaded[0].kept == 0
     assert loaded[1].kept == 1
+
+
+def test_while_policies_are_read_for_a_reload_requests_go_on_and_other_changes_wait() -> None:
+    engine = locked(Engine)(p.policy(p.limit(0, host="web")), locked=True)
+    reading, go_on = threading.Event(), threading.Event()
+
+    def read() -> Policy:
+        reading.set()
+        assert go_on.wait(10)
+        return p.policy(p.limit(0, host="web"), p.limit(0, host="shop"))
+
+    engine.policies.source = read
+    reload = threading.Thread(target=engine.reload)
+    reload.start()
+    assert reading.wait(10)
+    assert isinstance(engine.admit(p.request(), 0), Rejection)  # nobody waits for the reader
+    shadow = threading.Thread(target=engine.shadow, args=("*",))
+    shadow.start()
+    go_on.set()
+    reload.join()
+    shadow.join()
+    assert isinstance(engine.admit(p.request(host="shop"), 0), Permit)  # of the newer set
+    assert engine.snapshot(0)["reloads"] == 1

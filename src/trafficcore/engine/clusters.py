@@ -35,6 +35,7 @@ class ClusterSet:
     """The clusters by the names that requests may call them by."""
 
     all: tuple[Cluster, ...]
+    feeds: tuple[Feed, ...]
     _by_name: Mapping[str, Cluster]
     _identity: Identity
 
@@ -80,7 +81,8 @@ def compile_clusters(
     by_name = {
         one: cluster for name, cluster in clusters.items() for one in identity.spellings(name)
     }
-    return ClusterSet(tuple(clusters.values()), by_name | clusters, identity)
+    feeds = tuple(value for value in given.values() if isinstance(value, Feed))
+    return ClusterSet(tuple(clusters.values()), feeds, by_name | clusters, identity)
 
 
 def _given(key: str, value: Any, stock: Stock) -> tuple[EndpointSpec, ...] | Feed:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self
 
 from trafficcore.engine.announce import Announcer
 from trafficcore.engine.claim import Claim
-from trafficcore.engine.compile import Build, Shared
+from trafficcore.engine.compile import Build, Ready, Shared, nothing_to_wait_for
 from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
@@ -22,7 +22,7 @@ from trafficcore.engine.identity import Identity
 from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.plan import Plan, Side
-from trafficcore.engine.policies import Policies
+from trafficcore.engine.policies import Made, Policies
 from trafficcore.engine.queueing import poll, schedule
 from trafficcore.engine.refuse import Refuser
 from trafficcore.engine.snapshot import snapshot
@@ -55,6 +55,7 @@ class Engine:
         locked: bool | None = None,
         shared: Shared = lambda *_: None,
         draw: Draw | None = None,
+        ready: Ready = nothing_to_wait_for,
     ) -> None:
         self._lock = new_lock()
         self.announcer = Announcer(listeners)
@@ -76,6 +77,7 @@ class Engine:
             locked=locked,
             shared=shared,
             draw=draw,
+            ready=ready,
         )
         #: The policies in force; their table once more, for each request looks at it.
         self.policies = Policies(policy, build)
@@ -147,9 +149,7 @@ class Engine:
             from trafficcore.live.loading import read_policy
 
             source = read_policy(source)
-        with self._lock:
-            self._table = table = self.policies.replace(source, hosts, endpoints)
-        self.announcer.tell_loaded(table, reload=True)
+        self._change(self.policies.make, source, hosts, endpoints)
 
     def shadow(self, rule: str, on: bool = True) -> None:
         """Put a rule in shadow, or out of it: it counts what it would refuse, and refuses nothing.
@@ -159,8 +159,13 @@ class Engine:
         over reloads; a manifest says it by the annotation `trafficcore/mode: shadow`. Raises
         `ConfigError` where no rule is called so.
         """
-        with self._lock:
-            self._table = table = self.policies.switch(rule, on)
+        self._change(self.policies.switch, rule, on)
+
+    def _change(self, make: Callable[..., Made], *how: Any) -> None:
+        with self.policies.changing:
+            made = make(*how)
+            with self._lock:
+                self._table = table = self.policies.install(made)
         self.announcer.tell_loaded(table, reload=True)
 
     @property

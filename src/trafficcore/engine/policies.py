@@ -13,41 +13,71 @@ from typing import Any
 import attrs
 
 from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.guard import new_lock
 from trafficcore.engine.plan import Plan
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.table import Table
 from trafficcore.errors import ConfigError
 from trafficcore.spec import Policy
 
-__all__ = ["Policies"]
+__all__ = ["Made", "Policies"]
+
+
+@attrs.frozen(kw_only=True)
+class Made:
+    """Policies that are built whole and not in force yet."""
+
+    policy: Policy
+    build: Build
+    table: Table
+    read: Callable[[], Policy] | None = None
 
 
 class Policies:
-    """What an engine is made of. `replace` is called under the engine's lock."""
+    """What an engine is made of: others are made and installed under `changing`.
 
-    __slots__ = ("_build", "_left", "_policy", "_switched", "queues", "reloads", "source", "table")
+    `install` is called under the engine's own lock as well, for as long as it takes to swap.
+    """
+
+    __slots__ = (
+        "_build",
+        "_left",
+        "_policy",
+        "_switched",
+        "changing",
+        "queues",
+        "reloads",
+        "source",
+        "table",
+    )
 
     def __init__(self, policy: Policy, build: Build) -> None:
         #: Reads the policies, again each time it is called.
         self.source: Callable[[], Policy] = lambda: policy
         self.reloads = 0
+        #: Held while policies are read and built: by one at a time, and by no request.
+        self.changing = new_lock()
         self._build = build
         self._policy = policy
         #: Rules that were put in shadow or out of it by hand, in the order in which they were.
         self._switched: list[tuple[str, bool]] = []
         self.table: Table = compile_policy(policy, build)
+        build.ready(self.table.feeds)
         self.table.stock.commit()
         #: The queues of the table, and those of earlier ones in which somebody waits.
         self.queues: tuple[QuotaStage, ...] = self.table.quotas
         self._left: list[Plan] = []
 
-    def replace(
+    def make(
         self,
         read: Callable[[], Policy] | None,
         hosts: Mapping[str, Iterable[str]] | None,
         endpoints: Mapping[str, Iterable[Any]] | None,
-    ) -> Table:
-        """Put what `read` returns in force and return its table; None: the same source again."""
+    ) -> Made:
+        """Build what `read` returns; None: the same source again. Nothing changes yet.
+
+        Endpoints that are to be found out are waited for here, before they are needed.
+        """
         read = read or self.source
         build = self._build
         if hosts is not None:
@@ -57,22 +87,22 @@ class Policies:
         policy = read()
         for pattern, on in self._switched:
             policy, _ = _switch(policy, pattern, on)
-        table = self._install(policy, build)
-        self._build, self.source = build, read
-        self.reloads += 1
-        return table
+        table = compile_policy(policy, build, self.table)
+        build.ready(table.feeds)
+        return Made(policy=policy, build=build, table=table, read=read)
 
-    def switch(self, pattern: str, on: bool) -> Table:
-        """Put rules in shadow or out of it; raises `ConfigError` where there is no such rule."""
+    def switch(self, pattern: str, on: bool) -> Made:
+        """Build the same with rules in shadow or out of it; raises `ConfigError` if none is."""
         policy, found = _switch(self._policy, pattern, on)
         if not found:
             raise ConfigError(f"no rule is called {pattern!r}: see the names in snapshot()")
-        table = self._install(policy, self._build)
         self._switched = [*(it for it in self._switched if it[0] != pattern), (pattern, on)]
-        return table
+        build = self._build
+        return Made(policy=policy, build=build, table=compile_policy(policy, build, self.table))
 
-    def _install(self, policy: Policy, build: Build) -> Table:
-        table = compile_policy(policy, build, self.table)
+    def install(self, made: Made) -> Table:
+        """Put what was made in force, in one step, and return its table."""
+        table = made.table
         waiting = [stage for stage in self.queues if stage.queue.waiting]
         table.stock.commit()
         kept = {id(stage.queue) for stage in table.quotas}
@@ -83,7 +113,10 @@ class Policies:
         for rule in table.rules:
             rule.leave(self._left)
         self._left = self.table.plans()
-        self.table, self._policy = table, policy
+        self.table, self._policy, self._build = table, made.policy, made.build
+        if made.read is not None:
+            self.source = made.read
+            self.reloads += 1
         return table
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.feed import Feed
 from trafficcore.engine.plan import Plan
 from trafficcore.engine.route import Routes
 from trafficcore.engine.rule import Rule
@@ -34,6 +35,7 @@ class Table:
     breaks: tuple[BreakStage, ...]
     quotas: tuple[QuotaStage, ...]
     clusters: tuple[Cluster, ...]
+    feeds: tuple[Feed, ...]
     notices: tuple[str, ...]
     stock: Stock
 
