@@ -23,7 +23,7 @@ from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.policies import Made, Policies
-from trafficcore.engine.queueing import poll, schedule
+from trafficcore.engine.queueing import cancel, poll, schedule
 from trafficcore.engine.refuse import Refuser
 from trafficcore.engine.snapshot import snapshot
 from trafficcore.engine.verdict import Permit, Queued, Rejection
@@ -281,13 +281,7 @@ class Engine:
 
         Then a permit that nobody will use goes back by `Permit.give_back`. *Guarded*.
         """
-        claim = ticket.claim
-        if not claim.queue.cancel(ticket.waiter, now):
-            return False
-        ticket.side.queued -= 1
-        claim.flow.waiting -= 1
-        ticket.plan.refund(ticket.claims, now)
-        return True
+        return cancel(ticket, now)
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return everything there is to see, as plain data fit for JSON."""

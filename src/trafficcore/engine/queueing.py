@@ -12,7 +12,7 @@ from trafficcore.engine.verdict import Permit, Queued, Rejection
 if TYPE_CHECKING:
     from trafficcore.engine.engine import Engine
 
-__all__ = ["poll", "schedule"]
+__all__ = ["cancel", "poll", "schedule"]
 
 
 def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | Rejection:
@@ -85,3 +85,14 @@ def poll(
             if not isinstance(verdict, Queued):
                 woken.append((ticket, verdict))
     return woken
+
+
+def cancel(ticket: Queued, now: float) -> bool:
+    """Take a ticket out of its queue; what it had of the quotas before that goes back."""
+    claim = ticket.claim
+    if not claim.queue.cancel(ticket.waiter, now):
+        return False
+    ticket.side.queued -= 1
+    claim.flow.waiting -= 1
+    ticket.plan.refund(ticket.claims, now)
+    return True
