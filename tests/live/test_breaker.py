@@ -3,6 +3,7 @@
 import functools
 import inspect
 import logging
+import os
 import random
 import threading
 from fractions import Fraction
@@ -446,6 +447,7 @@ def test_the_handle_refuses_and_admits_as_its_machine_does(clock):
             twin.record(era, clock(), error)
     seen = breaker.snapshot()
     assert (seen.pop("name"), seen.pop("cancelled"), seen.pop("errors_by_kind")) == ("", 0, {})
+    assert seen.pop("process") == os.getpid()
     assert seen == twin.snapshot(clock())
     assert seen["era"] > 100
 

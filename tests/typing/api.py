@@ -95,7 +95,7 @@ def applications(environ: dict[str, Any]) -> None:
     fast = FastAPI()
     fast.add_middleware(AsgiTraffic, engine=engine)
     outer = AsgiTraffic(fast, engine, request_labels=lambda scope: {"tier": "gold"}, slow="end")
-    AsgiTraffic(outer, engine)
+    AsgiTraffic(outer, engine, slow_in_flight=True)
     Starlette(routes=[Mount("/traffic", SnapshotApp(engine))])
     flask = Flask("app")
     WsgiTraffic(WsgiTraffic(flask.wsgi_app, engine), engine, slow="start")

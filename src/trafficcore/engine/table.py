@@ -45,6 +45,11 @@ class Table:
             return self.inbound if place is Direction.INBOUND else self.outbound
         return self.points.get(place, self.elsewhere)
 
+    def look(self, now: float) -> None:
+        """Have each breaker count the calls that have become slow in flight."""
+        for stage in self.breaks:
+            stage.look(now)
+
     def plans(self) -> list[Plan]:
         """Return every plan that a request may follow."""
         everywhere = (self.inbound, self.outbound, *self.points.values())

@@ -8,6 +8,7 @@ Cost    two clock readings a call; none to acquire in two steps while closed.
 Source  the reference's rules R2, R4, R6, R17, R30.
 """
 
+import os
 import random
 import sys
 import time
@@ -199,12 +200,18 @@ class CircuitBreaker(Steps):
         return stayed
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything there is to see, as plain data. It is of this process alone."""
+        """Return everything there is to see, as plain data. It is of this `process` alone."""
         seen = self.machine.snapshot(self.clock())
         self._tell_changes()
         with self._lock:
             errors = self._errors.snapshot()
-        return {"name": self.name, **seen, "cancelled": self.cancelled, "errors_by_kind": errors}
+        return {
+            "name": self.name,
+            "process": os.getpid(),
+            **seen,
+            "cancelled": self.cancelled,
+            "errors_by_kind": errors,
+        }
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name!r} {self.state.value}>"

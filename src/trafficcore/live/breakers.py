@@ -9,6 +9,7 @@ Cost    a known name is one look into a dict; a new one takes the lock; at the b
 Source  rule R29; `core.breaker.KeyedBreaker` is the same for machines.
 """
 
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -70,11 +71,11 @@ class Breakers:
         return len(self._held)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return what each of them shows, as plain data. It is of this process alone."""
+        """Return what each of them shows, as plain data. It is of this `process` alone."""
         with self._lock:
             held = dict(self._held)
         shown = {name: breaker.snapshot() for name, breaker in held.items()}
-        return {"unguarded": self.unguarded, "breakers": shown}
+        return {"process": os.getpid(), "unguarded": self.unguarded, "breakers": shown}
 
     def _make(self, name: str) -> CircuitBreaker:
         settings = {**self._settings, **self._named.get(name, {})}

@@ -21,6 +21,7 @@ from trafficcore.web.exchange import (
     Receive,
     Scope,
     Send,
+    WatchedExchange,
     WebSocketExchange,
 )
 from trafficcore.web.facts import Labels, asgi_facts
@@ -40,7 +41,8 @@ class AsgiTraffic:
     The application finds its permit as `scope["state"]["traffic"]` (Starlette:
     `request.state.traffic`). `request_labels` is called with the scope and returns labels that
     rules may look at. *Slow* is measured to the start of the response; with `slow="end"` to its
-    last byte. A websocket is one request, from its upgrade to its close, and never slow.
+    last byte. A websocket is one request, from its upgrade to its close, and never slow. With
+    `slow_in_flight` a request that hangs is slow before it ends, at the price of a lock in each.
 
     `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
     or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
@@ -64,6 +66,7 @@ class AsgiTraffic:
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if engine is None:
@@ -80,10 +83,12 @@ class AsgiTraffic:
         self._alone = (engine,)
         self._labels = request_labels
         self._from_start = slow == "start"
+        self._in_flight = slow_in_flight
+        self._exchange = WatchedExchange if slow_in_flight else HttpExchange
         self._clock = clock
         self._driver = driver_of(engine, clock)
 
-    async def __call__(  # noqa: C901, PLR0912
+    async def __call__(  # noqa: C901, PLR0912, PLR0915
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Run one connection's scope. Flat, as measured: each coroutine more costs half a floor."""
@@ -92,6 +97,8 @@ class AsgiTraffic:
         if kind not in ("http", "websocket") or engine in charged:
             await self.app(scope, receive, send)
             return
+        if self._in_flight:
+            engine.policies.table.look(clock())
         verdict: Any = engine.admit(asgi_facts(scope, self._labels), clock())
         replay = None
         if not isinstance(verdict, Permit):
@@ -113,7 +120,7 @@ class AsgiTraffic:
         inner = {**scope, "state": state, CHARGED: (*charged, engine) if charged else self._alone}
         exchange: HttpExchange | WebSocketExchange
         if kind == "http":
-            exchange = HttpExchange()
+            exchange = self._exchange()
             exchange.permit = verdict
             exchange.server = receive
             exchange.to_server = send
@@ -122,6 +129,8 @@ class AsgiTraffic:
             exchange.inner = inner
             exchange.outer = scope
             exchange.over = False
+            if self._in_flight:
+                verdict.watch()
         else:
             exchange = WebSocketExchange(verdict, receive, send, clock)
         try:

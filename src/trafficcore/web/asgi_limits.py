@@ -46,12 +46,20 @@ class AsgiLimits(AsgiTraffic):
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._has_engine = engine is not None
         if engine is not None:
             self.engine = engine
-            app = AsgiTraffic(app, engine, request_labels=request_labels, slow=slow, clock=clock)
+            app = AsgiTraffic(
+                app,
+                engine,
+                request_labels=request_labels,
+                slow=slow,
+                slow_in_flight=slow_in_flight,
+                clock=clock,
+            )
         self.app = app
         self.limits = LimitGate(limits or (), headers=headers, problem=problem)
         self._clock = clock

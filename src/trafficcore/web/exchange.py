@@ -19,6 +19,7 @@ __all__ = [
     "Receive",
     "Scope",
     "Send",
+    "WatchedExchange",
     "WebSocketExchange",
 ]
 
@@ -99,6 +100,18 @@ class HttpExchange:
     def ended(self) -> None:
         """Note that the application returned: a response it left unfinished is a broken one."""
         self.permit.settle(FAILURE, self.clock(), 500)
+
+
+class WatchedExchange(HttpExchange):
+    """The same where the breaker watches the request: what has begun to answer is not slow."""
+
+    __slots__ = ()
+
+    async def send(self, message: Message) -> None:
+        """Pass a message out, and tell the breaker of the first."""
+        if message["type"] == "http.response.start" and self.from_start:
+            self.permit.landed(self.clock())
+        await super().send(message)
 
 
 class WebSocketExchange:

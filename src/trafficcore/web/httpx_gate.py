@@ -43,8 +43,7 @@ class Gate:
         """Ask the engine about a request that wants out."""
         now = self._clock()
         if self._in_flight:
-            for stage in self._engine.policies.table.breaks:
-                stage.look(now)
+            self._engine.policies.table.look(now)
         return self._engine.admit(outbound_facts(request, self._labels), now)
 
     def wait(self, library: Library, request: Any, ticket: Queued) -> Permit | Rejection:

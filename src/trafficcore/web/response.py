@@ -17,7 +17,7 @@ from trafficcore.web.refuse import BODILESS
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse
 
-__all__ = ["Body", "SizedBody", "WsgiExchange"]
+__all__ = ["Body", "SizedBody", "WatchedExchange", "WsgiExchange"]
 
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
 
@@ -107,6 +107,20 @@ class WsgiExchange:
             self.finished()
         else:
             self.permit.settle(CANCELLED, self.clock())
+
+
+class WatchedExchange(WsgiExchange):
+    """The same where the breaker watches the request: what has begun to answer is not slow."""
+
+    __slots__ = ()
+
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
+    ) -> Callable[[bytes], object]:
+        """Start the response, and tell the breaker so."""
+        if self.from_start:
+            self.permit.landed(self.clock())
+        return super().start_response(status, headers, exc_info)
 
 
 class Body:

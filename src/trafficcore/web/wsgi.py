@@ -15,7 +15,7 @@ from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_facts
 from trafficcore.web.refuse import answer, is_grpc
-from trafficcore.web.response import Body, SizedBody, WsgiExchange
+from trafficcore.web.response import Body, SizedBody, WatchedExchange, WsgiExchange
 from trafficcore.web.room import Room
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class WsgiTraffic:
 
     The application finds its permit as `environ["trafficcore.permit"]`. `request_labels` is called
     with the environ and returns labels that rules may look at. *Slow* is measured to
-    `start_response`; with `slow="end"` to the end of the body. `threads` is how many the server
+    `start_response`; with `slow="end"` to the end of the body. With `slow_in_flight` a request that
+    hangs is slow before it ends, at the price of a lock in each. `threads` is how many the server
     runs: all but one of them may wait for a quota, the next is refused at once. None: the most that
     were seen at work at once. Where there is but one thread nobody waits.
 
@@ -60,6 +61,7 @@ class WsgiTraffic:
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        slow_in_flight: bool = False,
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,6 +77,8 @@ class WsgiTraffic:
         self.engine = engine
         self._labels = request_labels
         self._from_start = slow == "start"
+        self._in_flight = slow_in_flight
+        self._exchange = WatchedExchange if slow_in_flight else WsgiExchange
         self._clock = clock
         self._driver = driver_of(engine, clock)
         self._room = Room(threads)
@@ -85,6 +89,8 @@ class WsgiTraffic:
         if (charged or "asgi.scope" in environ) and _has_charged(self.engine, environ, charged):
             return self.app(environ, start_response)
         clock = self._clock
+        if self._in_flight:
+            self.engine.policies.table.look(clock())
         verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
         if isinstance(verdict, Queued):
             verdict = self._wait(verdict, environ)
@@ -94,7 +100,9 @@ class WsgiTraffic:
             return refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
         environ[_CHARGED] = (*charged, (self.engine, verdict))
-        exchange = WsgiExchange()
+        if self._in_flight:
+            verdict.watch()
+        exchange = self._exchange()
         exchange.permit = verdict
         exchange.server = start_response
         exchange.clock = clock

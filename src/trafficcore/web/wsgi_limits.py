@@ -44,6 +44,7 @@ class WsgiLimits(WsgiTraffic):
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
+        slow_in_flight: bool = False,
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -51,7 +52,13 @@ class WsgiLimits(WsgiTraffic):
         if engine is not None:
             self.engine = engine
             app = WsgiTraffic(
-                app, engine, request_labels=request_labels, slow=slow, threads=threads, clock=clock
+                app,
+                engine,
+                request_labels=request_labels,
+                slow=slow,
+                slow_in_flight=slow_in_flight,
+                threads=threads,
+                clock=clock,
             )
         self.app = app
         self.limits = LimitGate(limits or (), headers=headers, problem=problem, wsgi=True)
