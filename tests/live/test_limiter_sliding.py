@@ -79,6 +79,16 @@ def test_those_who_wait_hear_of_refunds_and_deadlines(clock):
     asyncio.run(main())
 
 
+def test_the_time_named_is_behind_those_who_wait(clock):
+    limiter = SlidingWindowLimiter(4, 10, clock=clock)
+    limiter.try_acquire(4)
+    assert limiter.earliest() == 112.5
+    limiter._line.join(None, 2, lambda: None)
+    assert limiter.earliest() == 117.5
+    limiter._line.join(None, 4, lambda: None)
+    assert limiter.earliest() == 120
+
+
 def test_after_a_fork_nobody_waits(clock):
     limiter = SlidingWindowLimiter(1, 10, clock=clock)
     limiter._line.join(None, 1, lambda: None)

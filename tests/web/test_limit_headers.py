@@ -97,6 +97,26 @@ def test_envoys_headers_are_those_of_the_tightest_limit():
     assert found["x-ratelimit-reset"] == "20"
 
 
+def test_what_never_fills_again_names_no_time_in_envoys_headers():
+    gate = LimitGate([Limit(0, capacity=1)], headers="envoy")
+    rows(gate, 0.0)
+    found, refused = rows(gate, 0.0)
+    assert refused
+    assert found["x-ratelimit-remaining"] == "0"
+    assert "x-ratelimit-reset" not in found
+
+
+@pytest.mark.parametrize("kind", ["ietf", "envoy"])
+def test_no_number_is_longer_than_a_structured_field_can_hold(kind):
+    gate = LimitGate([Limit(1000, capacity=1e18, name="huge")], headers=kind)
+    found, _ = rows(gate, 0.0)
+    if kind == "envoy":
+        assert found["x-ratelimit-limit"] == found["x-ratelimit-remaining"] == "9" * 15
+    else:
+        assert parsed(found["ratelimit"])[0][1]["r"] == 999_999_999_999_999
+        assert parsed(found["ratelimit-policy"])[0][1]["q"] == 999_999_999_999_999
+
+
 def test_requests_that_no_limit_is_about_get_no_headers():
     for kind in ("ietf", "envoy"):
         gate = LimitGate([Limit("1/s", on="/x")], headers=kind)

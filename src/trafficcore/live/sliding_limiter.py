@@ -91,10 +91,12 @@ class SlidingWindowLimiter(Verbs[float]):
     def earliest(self, cost: float = 1) -> float:
         """Return the time, on the limiter's clock, from which `cost` can be granted.
 
-        It does not know of those who wait. A cost above the limit is an `ImpossibleCost`.
+        Behind those who wait; where they want more than the limit with it, then no earlier than
+        that: it depends on when they are served. A cost above the limit is an `ImpossibleCost`.
         """
         check_cost(cost, self.limit)
-        return self._machine.earliest(self._clock(), cost)
+        ahead = self._line.ahead + cost
+        return self._machine.earliest(self._clock(), ahead if ahead < self.limit else self.limit)
 
     def refund(self, cost: float = 1) -> None:
         """Count `cost` out again."""

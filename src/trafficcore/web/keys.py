@@ -116,7 +116,11 @@ class _Header:
 
 
 def header(name: str) -> Key:
-    """Keep a limit by the value of a header, such as an API key."""
+    """Keep a limit by the value of a header, such as an API key; without it, none.
+
+    Where a request has it more than once, it is what the application most likely reads: the first
+    under ASGI, and under WSGI what the server made of them, as a rule all of them with commas.
+    """
     return _Header(name.lower())
 
 

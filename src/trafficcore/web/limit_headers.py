@@ -38,6 +38,8 @@ Met = Sequence[tuple[Bound, str, float]]
 #: The limits that a request met, each with what is left of it.
 Levels = list[tuple[Bound, tuple[int, int | None]]]
 
+#: The greatest integer that a structured field can hold (RFC 9651).
+_MOST: Final = 999_999_999_999_999
 #: Texts remembered of one limit.
 _MEMO: Final = 4096
 
@@ -88,9 +90,13 @@ def _encoded(rows: Rows) -> RawRows:
 def label(bound: Bound) -> None:
     """Work out once what a limit is called in these fields."""
     escaped = bound.name.replace("\\", "\\\\").replace('"', '\\"')
-    window = f";w={bound.window}" if bound.window else ""
+    window = f";w={_told(bound.window)}" if bound.window else ""
     bound.item = f'"{escaped}"'
-    bound.policy = f"{bound.item};q={int(bound.capacity)}{window}"
+    bound.policy = f"{bound.item};q={_told(bound.capacity)}{window}"
+
+
+def _told(amount: float) -> int:
+    return int(amount) if amount < _MOST else _MOST
 
 
 def _ietf(levels: Levels) -> Rows:
@@ -102,15 +108,18 @@ def _ietf(levels: Levels) -> Rows:
 
 
 def _item(bound: Bound, left: int, wait: int | None) -> str:
-    return f"{bound.item};r={left}" if wait is None else f"{bound.item};r={left};t={wait}"
+    rest = "" if wait is None else f";t={_told(wait)}"
+    return f"{bound.item};r={_told(left)}{rest}"
 
 
 def _envoy(levels: Levels) -> Rows:
     if not levels:
         return []
     bound, (left, wait) = min(levels, key=lambda level: level[1][0])
-    return [
-        ("x-ratelimit-limit", str(int(bound.capacity))),
-        ("x-ratelimit-remaining", str(left)),
-        ("x-ratelimit-reset", "0" if left else str(wait or 0)),
+    rows = [
+        ("x-ratelimit-limit", str(_told(bound.capacity))),
+        ("x-ratelimit-remaining", str(_told(left))),
     ]
+    if left or wait is not None:  # else it never fills, and there is no time to name
+        rows.append(("x-ratelimit-reset", "0" if left else str(_told(wait or 0))))
+    return rows
