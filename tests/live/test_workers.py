@@ -1,6 +1,9 @@
 """The warning that several workers count apart: when, how often, and when not."""
 
 import logging
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -61,6 +64,31 @@ def test_the_first_limit_that_counts_alone_is_told_and_no_other(crowded, caplog)
         '(WEB_CONCURRENCY is 4): share="host" makes it one for all of them, share="local" says '
         "that it is meant so"
     )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_workers_forked_after_the_limit_was_made_are_told_by_all_but_the_first(tmp_path):
+    """As gunicorn does with `--preload`; a process of its own, for hooks at a fork stay."""
+    code = """
+import os, sys
+from types import SimpleNamespace
+arbiter = SimpleNamespace(WORKERS={})
+sys.modules["gunicorn.arbiter"] = SimpleNamespace(Arbiter=arbiter)
+from trafficcore.live import RateLimiter
+RateLimiter(1, name="api")
+RateLimiter(1, name="other")
+for number in range(2):
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    arbiter.WORKERS[child] = "worker"
+    print(f"forked {number}", file=sys.stderr)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, told, second = ran.stderr.splitlines()
+    assert (first, second) == ("forked 0", "forked 1")
+    assert told.startswith("rate limit 'api' is counted in this process alone")
 
 
 def test_a_limit_without_a_name_is_told_as_well(crowded, caplog):

@@ -2,7 +2,8 @@
 
 A limit in memory counts what one worker lets in. Four workers let in four times as much, and
 nothing shows it in a test with one. So where a limit is made without a word about sharing, and
-there are signs of other workers, the log says so, once a process.
+there are signs of other workers, the log says so, once a process. Where gunicorn loads the
+application before it has workers (`--preload`), each of them looks again as it is forked.
 """
 
 import os
@@ -13,6 +14,8 @@ from typing import Any, Final
 __all__ = ["several_workers", "warn_of_workers"]
 
 _told: Final[set[str]] = set()
+#: What a process that may yet fork workers has made.
+_early: Final[list[str]] = []
 
 
 def several_workers(
@@ -40,13 +43,24 @@ def warn_of_workers(what: str) -> None:
     if _told:
         return
     sign = several_workers()
-    if sign:
-        _told.add(sign)
-        import logging
+    if not sign:
+        if not _early and "gunicorn.arbiter" in sys.modules:
+            import logging  # first: its own hook renews the locks that ours will take
 
-        logging.getLogger("trafficcore").warning(
-            "%s is counted in this process alone, which seems to be one of several (%s): "
-            'share="host" makes it one for all of them, share="local" says that it is meant so',
-            what,
-            sign,
-        )
+            _early.append(what)
+            os.register_at_fork(after_in_child=_look_again)
+        return
+    _told.add(sign)
+    import logging
+
+    logging.getLogger("trafficcore").warning(
+        "%s is counted in this process alone, which seems to be one of several (%s): "
+        'share="host" makes it one for all of them, share="local" says that it is meant so',
+        what,
+        sign,
+    )
+
+
+def _look_again() -> None:
+    for what in _early:
+        warn_of_workers(what)
