@@ -227,6 +227,8 @@ class Bound:
         if whole < 0:  # noqa: PLR1730  # max() is a call
             whole = 0
         rate = self.rate
+        if rate >= 1 and tokens >= 0:
+            return whole, 1
         if not rate:
             return whole, None
         return whole, int((whole + 1 - tokens) / rate + 0.999999)

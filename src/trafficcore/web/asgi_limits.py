@@ -117,7 +117,8 @@ def _send_headed(
             if name in _NAMES:
                 headers = _once(given, own)
                 break
-        message = {**message, "headers": headers}
+        message = dict(message)  # the application's own stays as it is
+        message["headers"] = headers
     return send(message)
 
 

@@ -62,13 +62,14 @@ def teller(kind: str, *, raw: bool) -> Callable[[Met, float], Any] | None:
             return form(words(_levels(met, now)))
         bound, key, _ = met[0]
         left = bound.left(key, now)
-        told = bound.told
-        rows = told.get(left)
-        if rows is None:
+        try:
+            return bound.told[left]
+        except KeyError:
+            told = bound.told
             if len(told) >= _MEMO:
                 told.clear()
             rows = told[left] = form(words([(bound, left)]))
-        return rows
+            return rows
 
     return tell
 
