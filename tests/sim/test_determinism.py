@@ -7,21 +7,11 @@ import sys
 
 import pytest
 
-from support.simulation import limit, play, quota, scenario_text
+from support.simulation import limit, outlier, play, quota, scenario_text
 
-RULE = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: out}
-spec:
-  host: web.default.svc.cluster.local
-  trafficPolicy:
-    outlierDetection:
-      consecutive5xxErrors: 2
-      interval: 1s
-      baseEjectionTime: 1s
-      maxEjectionPercent: 50
-"""
+RULE = outlier(
+    "consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 50"
+)
 SPEC = """
 seed: SEED
 duration: 8s

@@ -2,7 +2,7 @@
 
 import pytest
 
-from support.simulation import hear, limit, quota
+from support.simulation import hear, limit, outlier, quota
 from trafficcore.engine import Permit
 
 WEB = "http://web.default.svc.cluster.local/"
@@ -154,14 +154,7 @@ def test_time_outs_in_queue_and_in_flight_settle_once(direction, monkeypatch):
 
 
 def test_an_outbound_time_out_counts_against_the_server_and_an_inbound_one_against_nobody():
-    policy = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: out}
-spec:
-  host: web.default.svc.cluster.local
-  trafficPolicy: {outlierDetection: {consecutive5xxErrors: 3, maxEjectionPercent: 100}}
-"""
+    policy = outlier("consecutive5xxErrors: 3, maxEjectionPercent: 100")
     load = "bursts: {size: 3, every: 1m}\ntimeout: 10ms\ndirection: "
     assert len(run(load + "outbound", policy)[0].events) == 1
     assert run(load + "inbound", policy)[0].events == []
@@ -264,19 +257,10 @@ spec:
 
 
 def test_who_cannot_be_connected_to_fails_on_our_side_of_the_wire():
-    policy = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: out}
-spec:
-  host: web.default.svc.cluster.local
-  trafficPolicy:
-    outlierDetection:
-      splitExternalLocalOriginErrors: true
-      consecutiveLocalOriginFailures: 2
-      consecutive5xxErrors: 3
-      maxEjectionPercent: 100
-"""
+    policy = outlier(
+        "splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2, "
+        "consecutive5xxErrors: 3, maxEjectionPercent: 100"
+    )
     load = "bursts: {size: 5, every: 1m}\ndirection: outbound"
     refused, _ = run(load, policy, service=", failures: [{refused: true}]")
     answered, _ = run(load, policy, service=", failures: [{}]")

@@ -4,7 +4,7 @@ from math import ceil
 
 import pytest
 
-from support.simulation import limit, quota, read, scenario_text
+from support.simulation import breaker, limit, outlier, quota, read, scenario_text
 from trafficcore.errors import ConfigError, ManifestError
 from trafficcore.sim import prepare, simulate
 from trafficcore.sim.world import World
@@ -164,32 +164,10 @@ def test_verdicts_show_what_there_was():
     ]
 
 
-BREAKER = """
-apiVersion: istio.alibabacloud.com/v1
-kind: ASMCircuitBreaker
-metadata: {name: b}
-spec:
-  configs:
-  - match: {vhost: {name: web.default.svc.cluster.local}}
-    breaker_config:
-      window_size: 1s
-      error_percent: {value: 50}
-      min_request_amount: 1
-      break_duration: 3s
-"""
-OUTLIER = """
-apiVersion: networking.istio.io/v1
-kind: DestinationRule
-metadata: {name: out}
-spec:
-  host: web.default.svc.cluster.local
-  trafficPolicy:
-    outlierDetection:
-      consecutive5xxErrors: 1
-      maxEjectionPercent: 100
-      interval: 1s
-      baseEjectionTime: 1s
-"""
+BREAKER = breaker("error_percent: {value: 50}, break_duration: 3s")
+OUTLIER = outlier(
+    "consecutive5xxErrors: 1, maxEjectionPercent: 100, interval: 1s, baseEjectionTime: 1s"
+)
 
 
 def test_transitions_are_counted_in_their_time():

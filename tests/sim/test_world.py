@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from support.simulation import hear, limit, play, quota, read
+from support.simulation import breaker, hear, limit, play, quota, read
 from trafficcore.sim import simulate
 
 WEB = "http://web.default.svc.cluster.local/"
@@ -130,25 +130,12 @@ def test_progress_grows_to_1():
 
 
 def test_a_thousand_transitions_are_kept_and_the_rest_counted():
-    breaker = """
-apiVersion: istio.alibabacloud.com/v1
-kind: ASMCircuitBreaker
-metadata: {name: b}
-spec:
-  configs:
-  - match: {vhost: {name: web.default.svc.cluster.local}}
-    breaker_config:
-      window_size: 1s
-      error_percent: {value: 1}
-      min_request_amount: 1
-      break_duration: 10ms
-"""
     spec = f"""
 duration: 60s
 services: [{{name: web.default.svc.cluster.local, latency: 1ms, failures: [{{}}]}}]
 loads: [{{name: a, url: {WEB}, rate: 200}}]
 """
-    result = play(spec, breaker)
+    result = play(spec, breaker("error_percent: {value: 1}, break_duration: 10ms"))
     assert len(result.events) == 1000
     assert result.more_events > 1000
     assert len(result.to_json()["events"]) == 1000

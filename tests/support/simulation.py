@@ -7,7 +7,7 @@ from trafficcore.sim import Prepared, Result, prepare, simulate
 from trafficcore.sim.loads import Call
 from trafficcore.sim.world import World
 
-__all__ = ["Heard", "hear", "play", "read", "scenario_text"]
+__all__ = ["Heard", "breaker", "hear", "outlier", "play", "read", "scenario_text"]
 
 HEAD = "apiVersion: trafficcore/v1\nkind: Scenario\nmetadata: {name: t}\nspec:\n"
 LIMIT = """
@@ -38,6 +38,23 @@ spec:
         parameters: {priority: 200.0}
     selectors: [{service: web, control_point: POINT}]
 """
+BREAKER = """
+apiVersion: istio.alibabacloud.com/v1
+kind: ASMCircuitBreaker
+metadata: {name: b}
+spec:
+  configs:
+  - match: {vhost: {name: web.default.svc.cluster.local}}
+    breaker_config: {window_size: 1s, min_request_amount: 1, SETTINGS}
+"""
+OUTLIER = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: out}
+spec:
+  host: web.default.svc.cluster.local
+  trafficPolicy: {outlierDetection: {SETTINGS}}
+"""
 
 
 def limit(quota: int) -> str:
@@ -49,6 +66,16 @@ def quota(fill: int, capacity: int = 1, *, outbound: bool = False) -> str:
     """So many a second for `web`, shared 50 to 200."""
     text = QUOTA.replace("FILL", str(fill)).replace("CAPACITY", str(capacity))
     return text.replace("POINT", "egress" if outbound else "ingress")
+
+
+def breaker(settings: str) -> str:
+    """A breaker for `web` over one second, from the first call on, with these settings more."""
+    return BREAKER.replace("SETTINGS", settings)
+
+
+def outlier(settings: str) -> str:
+    """Outlier detection with these settings for `web`."""
+    return OUTLIER.replace("SETTINGS", settings)
 
 
 class Heard(NamedTuple):

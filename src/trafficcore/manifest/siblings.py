@@ -86,6 +86,12 @@ RATE_LIMITING = _kind(
 )
 
 
+def _calls_at_once(*own: Field) -> Object:
+    """Return the shape of a policy over calls in flight, with what it has of its own."""
+    most = Field("max_concurrency", _MOST_AT_ONCE, required=True)
+    return Object((most, *own, *SELECTING), rules=(tell_nothing("max_concurrency"),))
+
+
 def _concurrency_limiting(
     spec: Record,
     document: Document,
@@ -99,14 +105,9 @@ def _concurrency_limiting(
 CONCURRENCY_LIMITING = _kind(
     "ConcurrencyLimitingPolicy",
     "concurrency_limiter",
-    Object(
-        (
-            Field("max_concurrency", _MOST_AT_ONCE, required=True),
-            Field("parameters", CONCURRENCY, required=True),
-            Field("request_parameters", REQUEST_PARAMETERS),
-            *SELECTING,
-        ),
-        rules=(tell_nothing("max_concurrency"),),
+    _calls_at_once(
+        Field("parameters", CONCURRENCY, required=True),
+        Field("request_parameters", REQUEST_PARAMETERS),
     ),
     _concurrency_limiting,
 )
@@ -132,14 +133,9 @@ def _concurrency_scheduling(
 CONCURRENCY_SCHEDULING = _kind(
     "ConcurrencySchedulingPolicy",
     "concurrency_scheduler",
-    Object(
-        (
-            Field("max_concurrency", _MOST_AT_ONCE, required=True),
-            Field("concurrency_limiter", CONCURRENCY, required=True),
-            Field("scheduler", SCHEDULER),
-            *SELECTING,
-        ),
-        rules=(tell_nothing("max_concurrency"),),
+    _calls_at_once(
+        Field("concurrency_limiter", CONCURRENCY, required=True),
+        Field("scheduler", SCHEDULER),
     ),
     _concurrency_scheduling,
 )

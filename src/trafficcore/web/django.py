@@ -17,7 +17,7 @@ from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Limit
 from trafficcore.web.receipt import LIMITS, Receipt, receipt_of
 from trafficcore.web.refuse import answer
-from trafficcore.web.route_limits import RouteLimits, headed, read
+from trafficcore.web.route_limits import RouteLimits, add_headers, read
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase  # type: ignore[import-untyped]
@@ -73,9 +73,7 @@ class LimitMiddleware:
         return self._headed(request, refused or await self.get_response(request))
 
     def _headed(self, request: "HttpRequest", response: Any) -> Any:
-        paid = receipt_of(request.META, self.limits.clock)
-        for name, value in headed(self.limits, paid, response.headers):
-            response.headers[name] = value
+        add_headers(self.limits, request.META, response.headers)
         return response
 
 

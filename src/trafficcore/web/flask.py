@@ -17,7 +17,7 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.facts import wsgi_path
 from trafficcore.web.receipt import Receipt, receipt_of
 from trafficcore.web.refuse import answer
-from trafficcore.web.route_limits import RouteLimits, headed, read
+from trafficcore.web.route_limits import RouteLimits, add_headers, read
 
 if TYPE_CHECKING:
     from flask import Flask, Request, Response
@@ -76,9 +76,7 @@ class Traffic:
     def _after(self, response: "Response") -> "Response":
         from flask import request
 
-        paid = receipt_of(request.environ, self.limits.clock)
-        for name, value in headed(self.limits, paid, response.headers):
-            response.headers[name] = value
+        add_headers(self.limits, request.environ, response.headers)
         return response
 
 

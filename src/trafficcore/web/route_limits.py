@@ -16,11 +16,10 @@ from trafficcore.engine import Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Bound, Limit
 from trafficcore.web.keys import FirstOf, first_of
-from trafficcore.web.limit_headers import Rows
 from trafficcore.web.limits import LimitGate, Refusal
-from trafficcore.web.receipt import Receipt, receipt_of
+from trafficcore.web.receipt import receipt_of
 
-__all__ = ["RouteLimits", "View", "headed", "read", "responses"]
+__all__ = ["RouteLimits", "View", "add_headers", "read", "responses"]
 
 #: From `Facts` to the framework's own request, which is what functions of a limit are given.
 View = Callable[[Any], Any]
@@ -86,11 +85,15 @@ class RouteLimits:
         return self.gate.snapshot(self.clock())
 
 
-def headed(limits: RouteLimits, receipt: Receipt, given: Any) -> Rows:
-    """Return the headers that tell of a receipt, but for those that an answer has been given."""
+def add_headers(limits: RouteLimits, request: MutableMapping[str, Any], headers: Any) -> None:
+    """Have an answer's `headers` tell of what its request met, where it does not do so already."""
     write = limits.gate.write
-    rows = write(receipt.met, limits.clock()) if write is not None else []
-    return [row for row in rows if row[0] not in given]
+    if write is None:
+        return
+    paid = receipt_of(request, limits.clock)
+    for name, value in write(paid.met, limits.clock()):
+        if name not in headers:
+            headers[name] = value
 
 
 def responses(limits: RouteLimits) -> dict[int | str, dict[str, Any]]:
