@@ -19,6 +19,7 @@ ALLOWED: dict[str, set[str]] = {
     "live": {"core", "spec", "engine"},
     "web": {"engine", "live", "spec"},
     "store": {"core"},
+    "discovery": {"core", "spec", "engine"},
     "manifest": {"spec"},
     "observe": {"engine"},
     "sim": {"engine", "spec", "manifest", "observe"},
@@ -31,6 +32,7 @@ EDGES = {
     ("engine/engine.py", "live"),  # Engine.load and Engine.reload read the world
     ("live/loading.py", "manifest"),  # YAML only for those who bring YAML
     ("live/loading.py", "observe"),  # the default listener
+    ("discovery/file.py", "manifest"),  # as above
     ("live/sharing.py", "store"),  # files and locks only for those who share a limit
 }
 COMMAND_LINE = {"cli", "demo", "__main__", "__init__", "errors", "outcome", "limits"}
@@ -43,6 +45,7 @@ HOMES = {
     "matplotlib": {"sim/picture"},
     "pytest": {"testing/plugin"},
     "yaml": {"manifest"},
+    "dns": {"discovery/dns_lookup"},
     "click": {"cli", "demo"},
     "rich": {"cli", "demo"},
     "rich_click": {"cli"},

@@ -87,14 +87,14 @@ def compile_clusters(
 
 def _given(key: str, value: Any, stock: Stock) -> tuple[EndpointSpec, ...] | Feed:
     """Return the endpoints of a service, or what knows them; the same source is the same feed."""
-    source = value if isinstance(value, Discovery) else None
-    if source is None and isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, Discovery):
+        return stock.take(("feed", key, id(value)), lambda: Feed(strip_port(key), value))
+    if isinstance(value, Iterable) and not isinstance(value, str):
         return read_endpoints(key, value)
-    if source is None and not callable(value):
+    if not callable(value):
         raise ConfigError(f"endpoints of {key} must be a list or a Discovery, not {value!r}")
-    return stock.take(
-        ("feed", key, id(value)), lambda: Feed(strip_port(key), source or Polled(value))
-    )
+    ask: Any = value
+    return stock.take(("feed", key, id(value)), lambda: Feed(strip_port(key), Polled(ask)))
 
 
 def _deciding(

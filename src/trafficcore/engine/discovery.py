@@ -5,13 +5,13 @@ Law    whoever knows the endpoints is asked for all of them at once, when his ow
        answer changes nothing: the endpoints that were known stay.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 from typing import Any, Final, Protocol, runtime_checkable
 
 from trafficcore.errors import ConfigError
 
-__all__ = ["Discovery", "Polled"]
+__all__ = ["Discovery", "Endpoints", "Polled"]
 
 _EVERY: Final = 10
 
@@ -22,6 +22,9 @@ class Discovery(Protocol):
 
     They are called by the request that finds a look due, without any lock of the engine's. One
     thread at a time asks for one service; who serves several services is asked by each of them.
+    Where `prepare(timeout)` is there as well, `Engine.load` calls it, in seconds: it may wait, and
+    what it raises keeps the engine from loading. A text in `error` says what is wrong while there
+    are endpoints all the same.
     """
 
     def snapshot(self, now: float) -> Iterable[Any] | None:
@@ -41,6 +44,10 @@ class Discovery(Protocol):
         `notice` holds nothing alive, takes no time, and may be called by `snapshot` as well.
         """
         ...
+
+
+#: Services by `name` or `name:port`, and who answers for them: a list, a callable, or a source.
+Endpoints = Mapping[str, Iterable[Any] | Callable[[], Iterable[Any]] | Discovery]
 
 
 class Polled:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 from trafficcore.engine.announce import Announcer
 from trafficcore.engine.claim import Claim
 from trafficcore.engine.compile import Build, Ready, Shared, nothing_to_wait_for
+from trafficcore.engine.discovery import Endpoints
 from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
@@ -48,7 +49,7 @@ class Engine:
         policy: Policy,
         *,
         identity: Identity | None = None,
-        endpoints: Mapping[str, Iterable[Any]] | None = None,
+        endpoints: Endpoints | None = None,
         mode: Mode | str = ENFORCE,
         listeners: Iterable[Listener] = (),
         max_waiting: int = 10_000,
@@ -95,7 +96,7 @@ class Engine:
         gateway: bool = False,
         locality: str = "",
         hosts: Mapping[str, Iterable[str]] | None = None,
-        endpoints: Mapping[str, Iterable[Any]] | None = None,
+        endpoints: Endpoints | None = None,
         root_namespace: str = "istio-system",
         mode: Mode | str | None = None,
         listeners: Iterable[Listener] | None = None,
@@ -107,10 +108,11 @@ class Engine:
         `source` is a file, a folder, YAML text or a list of them. `labels`, `namespace`, `gateway`
         and `locality` (`region/zone/sub-zone`) say who this process is; `hosts` maps the virtual
         hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
-        `(address, locality)` pairs. `mode` None: `TRAFFICCORE_MODE`, else `enforce`. `listeners`
-        None: transitions are logged under `trafficcore`. `share="host"` has all workers of this
-        machine share the rate limits whose manifests do not say otherwise (`StoreError` where they
-        cannot). Raises `ManifestError` with every fault of every document.
+        their endpoints, or to what finds them (`trafficcore.discovery`). `mode` None:
+        `TRAFFICCORE_MODE`, else `enforce`. `listeners` None: transitions are logged under
+        `trafficcore`. `share="host"` has all workers of this machine share the rate limits whose
+        manifests do not say otherwise (`StoreError` where they cannot). Raises `ManifestError`
+        with every fault of every document.
         """
         from trafficcore.live.loading import load_engine  # the one edge outward, on purpose
 
@@ -138,7 +140,7 @@ class Engine:
         source: Any = None,
         *,
         hosts: Mapping[str, Iterable[str]] | None = None,
-        endpoints: Mapping[str, Iterable[Any]] | None = None,
+        endpoints: Endpoints | None = None,
     ) -> None:
         """Put new policies in the place of the old ones, in one step; None: the same source again.
 

@@ -71,6 +71,15 @@ class Feed:
         if self._asking:
             self._asking, self.due = False, -inf
 
+    def prepare(self, timeout: float) -> None:
+        """Have a source that nobody has asked yet find out what it can, within `timeout` seconds.
+
+        Raises what the source raises.
+        """
+        prepare = getattr(self.source, "prepare", None)
+        if prepare is not None and not self.looks:
+            prepare(timeout)
+
     def notice(self) -> None:
         """Have the source asked by the next request."""
         with self._lock:
@@ -100,33 +109,36 @@ class Feed:
         return events
 
     def _ask(self, now: float) -> tuple[list[Event], float]:
+        known = self.endpoints
         try:
             found = self.source.snapshot(now)
-            known = self.endpoints if found is None else read_endpoints(self.name, found)
+            if found is not None:
+                known = read_endpoints(self.name, found)
             due = self.source.next_deadline()
-        except Exception as error:  # noqa: BLE001  # traffic goes on with what is known
-            self.failures += 1
-            first, self.error = not self.error, f"{type(error).__name__}: {error}"
-            told = [DiscoveryFailed(now, self.name, self.error)] if first else []
-            return [*told], self._after_failure(now)
-        events: list[Event] = []
-        if self.error:
-            self.error = ""
-            events.append(DiscoveryRestored(now, self.name))
-        if known != self.endpoints:
-            before = {endpoint.address for endpoint in self.endpoints}
-            after = {endpoint.address for endpoint in known}
-            events.append(
-                EndpointsChanged(
-                    now,
-                    self.name,
-                    tuple(e.address for e in known if e.address not in before),
-                    tuple(e.address for e in self.endpoints if e.address not in after),
-                )
-            )
-            self.endpoints = known
-            self.version += 1
-        return events, due
+            error = str(getattr(self.source, "error", ""))
+        except Exception as problem:  # noqa: BLE001  # traffic goes on with what is known
+            error = f"{type(problem).__name__}: {problem}"
+            due, known = self._after_failure(now), self.endpoints
+        return [*self._note(error, now), *self._change(known, now)], due
+
+    def _note(self, error: str, now: float) -> list[Event]:
+        """Keep what is wrong; tell the first failure of a row, and the first success after it."""
+        before, self.error = self.error, error
+        if not error:
+            return [DiscoveryRestored(now, self.name)] if before else []
+        self.failures += 1
+        return [] if before else [DiscoveryFailed(now, self.name, error)]
+
+    def _change(self, known: tuple[EndpointSpec, ...], now: float) -> list[Event]:
+        """Take other endpoints on, and say which."""
+        before, self.endpoints = self.endpoints, known
+        if known == before:
+            return []
+        self.version += 1
+        old, new = ([endpoint.address for endpoint in some] for some in (before, known))
+        joined = tuple(address for address in new if address not in set(old))
+        left = tuple(address for address in old if address not in set(new))
+        return [EndpointsChanged(now, self.name, joined, left)]
 
     def _after_failure(self, now: float) -> float:
         """Return when to ask a source again that has failed: as it says, but not at once."""

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.discovery import Endpoints
 from trafficcore.engine.guard import new_lock
 from trafficcore.engine.plan import Plan
 from trafficcore.engine.schedule import QuotaStage
@@ -72,7 +73,7 @@ class Policies:
         self,
         read: Callable[[], Policy] | None,
         hosts: Mapping[str, Iterable[str]] | None,
-        endpoints: Mapping[str, Iterable[Any]] | None,
+        endpoints: Endpoints | None,
     ) -> Made:
         """Build what `read` returns; None: the same source again. Nothing changes yet.
 

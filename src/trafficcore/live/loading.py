@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,8 +13,12 @@ from trafficcore.spec import Policy
 if TYPE_CHECKING:
     from trafficcore.engine import Engine
     from trafficcore.engine.events import Listener
+    from trafficcore.engine.feed import Feed
 
-__all__ = ["load_engine", "mode_of_environment", "read_policy"]
+__all__ = ["first_answers", "load_engine", "mode_of_environment", "read_policy"]
+
+#: Seconds that loading waits for endpoints that are to be found out.
+_PATIENCE = 5
 
 E = TypeVar("E", bound="Engine")
 
@@ -35,6 +40,16 @@ def read_policy(source: Any) -> Callable[[], Policy]:
     from trafficcore import manifest  # PyYAML is not for those who bring no YAML
 
     return lambda: manifest.load(source)
+
+
+def first_answers(feeds: "Iterable[Feed]", patience: float = _PATIENCE) -> None:
+    """Have all new sources find out who is there, at once; wait for them, and no longer."""
+    sources = list(feeds)
+    for feed in sources:
+        feed.prepare(0)
+    until = time.monotonic() + patience
+    for feed in sources:
+        feed.prepare(max(0, until - time.monotonic()))
 
 
 def load_engine(
@@ -60,6 +75,7 @@ def load_engine(
         listeners=listeners,
         shared=shared,
         draw=random.random,
+        ready=first_answers,
         **settings,
     )
     engine.policies.source = read

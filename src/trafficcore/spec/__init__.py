@@ -3,7 +3,7 @@
 from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy, Warmup
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
-from trafficcore.spec.endpoints import EndpointSpec
+from trafficcore.spec.endpoints import EndpointSpec, split_address
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.names import full_name
 from trafficcore.spec.outliers import OutlierDetection
@@ -72,4 +72,5 @@ __all__ = [
     "WorkloadParameters",
     "full_name",
     "pattern",
+    "split_address",
 ]

@@ -1,13 +1,26 @@
 """Who answers for a service: one endpoint, as whoever knows of it has it."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import attrs
 
 from trafficcore.errors import ConfigError
 
-__all__ = ["EndpointSpec"]
+__all__ = ["EndpointSpec", "split_address"]
+
+
+@lru_cache(maxsize=4096)
+def split_address(address: str) -> tuple[str, int | None]:
+    """Part `host:port`, where a host that is an IPv6 address may stand in brackets; None: no port.
+
+    More than one colon without brackets is an address without a port.
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdigit() or (":" in host and not host.endswith("]")):
+        return address.strip("[]"), None
+    return host.strip("[]"), int(port)
 
 
 def _pairs(labels: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
