@@ -15,7 +15,15 @@ from trafficcore.engine import Engine, Permit, Rejection
 from trafficcore.engine.istio_outlier import envoy_settings
 from trafficcore.explain.room import detectors, ejection_times, fewest_hosts, most_out
 from trafficcore.outcome import Outcome
-from trafficcore.spec import Destination, LocalityLb, OutlierDetection, TrafficPolicy, Warmup
+from trafficcore.spec import (
+    ConsistentHash,
+    Destination,
+    HashCookie,
+    LocalityLb,
+    OutlierDetection,
+    TrafficPolicy,
+    Warmup,
+)
 
 
 def test_the_articles_rule() -> None:
@@ -45,6 +53,39 @@ def test_the_articles_rule() -> None:
             "With one of two hosts of your zone out, 70 % stays and 30 % goes on to the next level;"
             " with 72 % of them healthy all of it stays (overprovisioning factor 1.4)."
         ),
+    ]
+
+
+def hashed(**settings: Any) -> list[str]:
+    rule = attrs.evolve(destination(), policy=TrafficPolicy(hashing=ConsistentHash(**settings)))
+    told = {one.key: one for one in meanings(rule).meanings}
+    return [told[key].text for key in ("balancing", "cookie", "table") if key in told]
+
+
+def test_what_is_hashed_and_how() -> None:
+    ring = (
+        "A ring of at least 1024 places: where endpoints are fewer, those that stay take more of"
+        " them when one goes, and so other calls move than its own."
+    )
+    kept = (
+        "go to one endpoint while it may be called; a call without it goes to one drawn at random."
+    )
+    assert hashed(header="x-user") == [f"Calls of one header x-user {kept}", ring]
+    assert hashed(source_address=True) == [f"Calls of one source address {kept}", ring]
+    assert hashed(query="q", maglev=True, size=101) == [
+        f"Calls of one query parameter q {kept}",
+        "Maglev, a table of 101 places.",
+    ]
+    assert hashed(cookie=HashCookie(name="c", ttl=90)) == [
+        f"Calls of one cookie c {kept}",
+        "Where it is missing, the answer sets one that lasts 90 s.",
+        ring,
+    ]
+    forever = hashed(cookie=HashCookie(name="c", ttl=0))
+    assert forever[1].endswith("sets one that lasts as long as its client.")
+    assert len(hashed(cookie=HashCookie(name="c"))) == 2
+    assert hashed() == [
+        "Each call goes to an endpoint drawn at random: consistentHash names no key."
     ]
 
 

@@ -73,6 +73,8 @@ NEAR_MISSES = {
     "TC310": [
         ("{maxConnections: 100}", "{maxConnections: 100}, http: {http1MaxPendingRequests: 9}")
     ],
+    "TC311": [("{maglev: {}}", "{maglev: {}, httpHeaderName: x-user}")],
+    "TC313": [("useSourceIp: true", "useSourceIp: false, httpHeaderName: x-user")],
     "TC309": [("number: 80}, outlier", "number: 81}, outlier")],
     "TC401": [("fill_amount: 0", "fill_amount: 1")],
     "TC402": [("name: all", "name: all\n        label_matcher: {match_labels: {a: b}}")],

@@ -11,7 +11,15 @@ from manifest.helpers import (
     the_destination,
     the_fault,
 )
-from trafficcore.spec import LocalityLb, OutlierDetection, TrafficPolicy, Warmup
+from trafficcore.manifest import check
+from trafficcore.spec import (
+    ConsistentHash,
+    HashCookie,
+    LocalityLb,
+    OutlierDetection,
+    TrafficPolicy,
+    Warmup,
+)
 
 POLICY = "spec.trafficPolicy"
 LATER = "has no effect in this version"
@@ -383,13 +391,6 @@ def test_the_old_name_of_least_request():
 @pytest.mark.parametrize(
     ("text", "note"),
     [
-        ("{consistentHash: {httpHeaderName: a, ringHash: {minimumRingSize: 9}}}",
-         f"consistentHash: {LATER}: {INSTEAD}"),
-        ("{consistentHash: {httpCookie: {name: a, path: /, ttl: 0s, attributes: [{name: b}]}}}",
-         f"consistentHash: {LATER}: {INSTEAD}"),
-        ("{consistentHash: {useSourceIp: true, maglev: {tableSize: 65537}}}",
-         f"consistentHash: {LATER}: {INSTEAD}"),
-        ("{consistentHash: {}}", f"consistentHash: {LATER}: {INSTEAD}"),
         ("{backendUtilization: {weightUpdatePeriod: 1s}}",
          f"backendUtilization: {LATER}: {INSTEAD}"),
         ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}",
@@ -398,6 +399,61 @@ def test_the_old_name_of_least_request():
 )  # fmt: skip
 def test_what_comes_later_is_checked_and_named(text, note):
     assert remarks(balancer(text)) == [f"{POLICY}.loadBalancer.{note}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "hashing"),
+    [
+        ("httpHeaderName: X-User", ConsistentHash(header="x-user")),
+        ("httpHeaderName: a, ringHash: {minimumRingSize: 9}", ConsistentHash(header="a", size=9)),
+        ("httpHeaderName: a, ringHash: {minimumRingSize: 0}", ConsistentHash(header="a")),
+        ("httpHeaderName: a, ringHash: {}", ConsistentHash(header="a")),
+        ("httpQueryParameterName: q, maglev: {}",
+         ConsistentHash(query="q", maglev=True, size=65537)),
+        ("httpQueryParameterName: q, maglev: {tableSize: 101}",
+         ConsistentHash(query="q", maglev=True, size=101)),
+        ("httpCookie: {name: a}", ConsistentHash(cookie=HashCookie(name="a"))),
+        ("httpCookie: {name: a, path: /p, ttl: 1m, attributes: [{name: b}, {name: c, value: d}]}",
+         ConsistentHash(cookie=HashCookie(
+             name="a", path="/p", ttl=60, attributes=(("b", ""), ("c", "d"))))),
+        ("httpCookie: {name: a, ttl: 0s}", ConsistentHash(cookie=HashCookie(name="a", ttl=0))),
+    ],
+)  # fmt: skip
+def test_what_is_hashed(text, hashing):
+    text = f"{{consistentHash: {{{text}}}}}"
+    assert the_destination(balancer(text)).policy.hashing == hashing
+    assert remarks(balancer(text)) == []
+
+
+def test_without_a_hash_there_is_none():
+    assert the_destination(balancer("{simple: RANDOM}")).policy.hashing is None
+
+
+HASH = f"{POLICY}.loadBalancer.consistentHash"
+OF_NOTHING = f"{HASH}: names nothing to hash: endpoints are drawn at random"
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "hashing"),
+    [
+        ("", [OF_NOTHING], ConsistentHash()),
+        ("useSourceIp: false", [OF_NOTHING], ConsistentHash()),
+        ("httpHeaderName: ''", [OF_NOTHING], ConsistentHash()),
+        ("useSourceIp: true", [], ConsistentHash(source_address=True)),
+        ("httpHeaderName: a, minimumRingSize: 42",
+         [f"{HASH}.minimumRingSize: is deprecated: write ringHash.minimumRingSize"],
+         ConsistentHash(header="a", size=42)),
+    ],
+)  # fmt: skip
+def test_a_hash_that_is_told_about(text, told, hashing):
+    text = f"{{consistentHash: {{{text}}}}}"
+    assert [one for one in remarks(balancer(text)) if "source address" not in one] == told
+    assert the_destination(balancer(text)).policy.hashing == hashing
+
+
+def test_the_source_address_is_the_shells_to_give():
+    (told,) = check(balancer("{consistentHash: {useSourceIp: true}}")).problems
+    assert (told.code, told.severity) == ("TC313", "notice")
 
 
 @pytest.mark.parametrize(
@@ -428,6 +484,12 @@ def test_the_old_name_of_the_warmup_says_nothing_beside_the_new_one():
     assert the_destination(text).policy.warmup == Warmup(duration=2)
     assert remarks(text) == [
         f"{POLICY}.loadBalancer.warmupDurationSecs: has no effect beside warmup"
+    ]
+
+
+def test_a_warmup_is_nothing_to_what_hashes():
+    assert remarks(balancer("{consistentHash: {httpHeaderName: a}, warmup: {duration: 2s}}")) == [
+        f"{POLICY}.loadBalancer.warmup: has no effect with consistentHash"
     ]
 
 
@@ -466,6 +528,10 @@ def test_a_warmup_is_nothing_to_what_draws_without_regard_to_it():
          "must be a text that is not empty, not ''")),
         ("{consistentHash: {maglev: {tableSize: 0}}}",
          ".consistentHash.maglev.tableSize: must be a prime below 5000011, not 0"),
+        ("{consistentHash: {httpHeaderName: a, ringHash: {minimumRingSize: 8388609}}}",
+         ".consistentHash.ringHash.minimumRingSize: must be at most 8388608, not 8388609"),
+        ("{consistentHash: {httpHeaderName: a, minimumRingSize: 8388609}}",
+         ".consistentHash.minimumRingSize: must be at most 8388608, not 8388609"),
         ("{consistentHash: {ringHash: {minimumRingSize: -1}}}",
          ".consistentHash.ringHash.minimumRingSize: must be a whole number from 0, not '-1'"),
         ("{zoneAwareLbSetting: {minClusterSize: 0}}",

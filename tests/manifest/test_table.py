@@ -72,7 +72,7 @@ WARNED = {
     "DestinationRule": """
         subsets subsets[].labels exportTo trafficPolicy.tls trafficPolicy.tls.mode
         trafficPolicy.tunnel trafficPolicy.proxyProtocol trafficPolicy.retryBudget.percent
-        trafficPolicy.loadBalancer.consistentHash.maglev.tableSize
+        trafficPolicy.loadBalancer.backendUtilization.weightUpdatePeriod
         trafficPolicy.connectionPool.http.maxRetries""",
     "QuotaSchedulingPolicy": """
         quota_scheduler.rate_limiter.lazy_sync

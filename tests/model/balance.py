@@ -47,3 +47,27 @@ def shares(
             total = sum(other.weight for other in usable)
             parts[endpoint] = Fraction(load, 100) * Fraction(endpoint.weight, total)
     return {endpoint: part for endpoint, part in parts.items() if part}
+
+
+def ring(places: Iterable[tuple[int, Any]], number: int) -> Any:
+    """Look at every place: the nearest at or above the hash, the lowest of all where none is."""
+    ordered = sorted(places, key=lambda place: place[0])
+    above = [host for at, host in ordered if at >= number]
+    return above[0] if above else ordered[0][1]
+
+
+def maglev(orders: Sequence[Sequence[int]], weights: Sequence[Any]) -> list[int]:
+    """Let hosts choose in turn: each earns its weight a round, and pays the heaviest's a place.
+
+    `orders` are whole permutations; a host takes the first place in its own that is free.
+    """
+    table: dict[int, int] = {}
+    paid = [Fraction(0)] * len(orders)
+    earned = [Fraction(0)] * len(orders)
+    while len(table) < len(orders[0]):
+        for host, order in enumerate(orders):
+            earned[host] += Fraction(weights[host])
+            if earned[host] >= paid[host] and len(table) < len(order):
+                paid[host] += max(map(Fraction, weights))
+                table[next(place for place in order if place not in table)] = host
+    return [table[place] for place in range(len(orders[0]))]

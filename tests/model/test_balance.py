@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from model.balance import edf, loads, shares
+from model.balance import edf, loads, maglev, ring, shares
 
 
 def test_edf_by_hand():
@@ -38,3 +38,16 @@ def test_shares_by_hand():
         b: Fraction(3, 13),
         c: Fraction(9, 13),
     }
+
+
+def test_a_ring_by_hand():
+    places = [(30, "b"), (10, "a"), (20, "c")]
+    assert [ring(places, number) for number in (0, 10, 11, 20, 29, 30, 31)] == [*"aaccbba"]
+
+
+def test_a_maglev_table_by_hand():
+    # the three backends of the paper's table 1, with its seven places
+    orders = [[3, 0, 4, 1, 5, 2, 6], [0, 2, 4, 6, 1, 3, 5], [3, 4, 5, 6, 0, 1, 2]]
+    assert maglev(orders, [1, 1, 1]) == [1, 0, 1, 0, 2, 2, 0]
+    # a host of half the weight takes its turn in the first round and in every other after it
+    assert maglev([[*range(7)], [*range(7)]], [2, 1]) == [0, 1, 0, 1, 0, 0, 1]

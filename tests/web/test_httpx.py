@@ -27,7 +27,15 @@ from support.outbound import (
 from trafficcore.engine import Facts, Permit, Rejection
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.outcome import Reason
-from trafficcore.spec import Direction, Limit, RateLimitRule
+from trafficcore.spec import (
+    ConsistentHash,
+    Destination,
+    Direction,
+    HashCookie,
+    Limit,
+    RateLimitRule,
+    TrafficPolicy,
+)
 from trafficcore.web.asgi import AsgiTraffic
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 from trafficcore.web.httpx_library import library_of, outbound_facts
@@ -169,6 +177,26 @@ def test_a_refusal_is_a_response_that_never_reaches_the_service(lib, way, clock)
     assert len(service.requests) == 1
     assert outbound(gate)["refused"] == 1
     assert outbound(gate)["in_flight"] == 0
+
+
+def test_a_cookie_that_is_made_comes_with_the_answer_and_keeps_the_endpoint(lib, way, clock):
+    hashing = ConsistentHash(cookie=HashCookie(name="stick", ttl=60, path="/"))
+    rule = Destination(
+        source=SOURCE, host=HOST, namespace="default", policy=TrafficPolicy(hashing=hashing)
+    )
+    gate = engine(rule, endpoints=[f"10.0.0.{n}:80" for n in range(20)], draw=iter([0.3]).__next__)
+    service = Service(lib, headers=[("set-cookie", "own=1"), ("set-cookie", "two=2")])
+    response = call(way, service, gate, *[URL] * 5, clock=clock)
+    assert len({request.url.host for request in service.requests}) == 1
+    assert "cookie" not in service.requests[0].headers
+    assert 'stick="4ccccccccccccc00"' in service.requests[1].headers["cookie"]
+    # one was made, once, and the service's own are left as they were
+    assert response.headers.get_list("set-cookie") == ["own=1", "two=2"]
+    fresh = call(way, service, engine(rule, endpoints=["10.0.0.1:80"]), clock=clock)
+    own, two, made = fresh.headers.get_list("set-cookie")
+    assert (own, two) == ("own=1", "two=2")
+    assert made.startswith('stick="')
+    assert made.endswith('"; Max-Age=60; Path=/; HttpOnly')
 
 
 def test_a_refused_head_has_no_body_and_a_status_nobody_registered_has_a_phrase(lib, way, clock):

@@ -5,7 +5,6 @@ Cost   a pick is the picker's, an outcome the tally's; a change rebuilds the pic
 """
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from math import inf
 from typing import Any
 
@@ -15,10 +14,13 @@ from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
 from trafficcore.core.limit.concurrency import InFlight
 from trafficcore.core.outlier import Ejector, Result, Tally
+from trafficcore.engine.choosing import picker_of
 from trafficcore.engine.cluster_events import event_of
+from trafficcore.engine.cluster_view import endpoints_view
 from trafficcore.engine.events import Event
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.hashing import Hashing
 from trafficcore.engine.membership import Membership
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.warming import Warming
@@ -40,6 +42,7 @@ class Cluster:
         "_fed",
         "_feed",
         "_gone",
+        "_hashing",
         "_lock",
         "_locked",
         "_next",
@@ -50,6 +53,7 @@ class Cluster:
         "_weights",
         "cap",
         "everyone",
+        "hashing",
         "membership",
         "name",
         "next_sweep",
@@ -80,10 +84,13 @@ class Cluster:
         self._taking: list[Endpoint] = []
         self._weights: Any = None
         self._warming = Warming()
+        self._hashing: Hashing | None = None
         self.why = ""
         self._seen = -1
         #: How many calls may be in flight; None: any number.
         self.cap: InFlight | None = None
+        #: By which key calls find their endpoint; None: by none.
+        self.hashing: Hashing | None = None
         #: Whether failures on our side of the wire are counted by themselves.
         self.split = False
         #: What the policy would have, and what takes the calls.
@@ -200,6 +207,7 @@ class Cluster:
             self._endpoints[spec.address] = endpoint
         self._warming.join(membership.warmup, self._endpoints, now)
         endpoints = list(self._endpoints.values())
+        self._put_hashing(membership.hashing)
         left = (one for one in old.values() if one is not self._endpoints.get(one.address))
         self._gone = [one for one in (*self._gone, *left) if one.active]
         self._put_cap(membership.max_requests, (*self._gone, *endpoints))
@@ -214,6 +222,12 @@ class Cluster:
         self._watch(dict.fromkeys((*endpoints, *old.values())), before, now)
         self.everyone = guarded(Rotation, self._locked)(endpoints, lock=self._lock)
         self._seen = -1
+
+    def _put_hashing(self, hashing: Hashing | None) -> None:
+        if hashing is not None:
+            hashing.follow(self._hashing)
+        self._hashing = hashing
+        self.hashing = None if self._in_shadow else hashing
 
     def _put_cap(self, most: int | None, endpoints: Iterable[Endpoint]) -> None:
         if most is None or self._in_shadow:
@@ -246,15 +260,13 @@ class Cluster:
         self._seen = version
         for endpoint in self._endpoints.values():
             endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
-        make = self.membership.hosts
-        self._chosen = build_picker(
+        self._chosen = picker_of(
+            self.membership,
             self._taking,
-            hosts=None if make is None else partial(make, self._lock),
-            panic_threshold=self.membership.panic_threshold,
-            locality_weights=self._weights,
+            self._weights,
             previous=self._chosen,
             lock=self._lock,
-            guarded=lambda cls: guarded(cls, self._locked),
+            locked=self._locked,
         )
         # in shadow the rule ejects on paper: everybody gets calls, as if there were no rule
         self.picker = self.everyone if self._in_shadow else self._chosen
@@ -279,17 +291,6 @@ class Cluster:
             "max_requests": None if self.cap is None else self.cap.max,
             "rule": None if self.rule is None else str(self.rule.source),
             "discovery": None if self._feed is None else self._feed.snapshot(),
-            "endpoints": [
-                {
-                    "address": endpoint.address,
-                    "locality": endpoint.locality,
-                    "priority": endpoint.priority,
-                    "labels": dict(endpoint.labels),
-                    "active": endpoint.active,
-                    "ejected": not endpoint.healthy,
-                    "share": float(shares.get(endpoint, 0)),
-                }
-                for endpoint in self._endpoints.values()
-            ],
+            "endpoints": endpoints_view(self._endpoints.values(), shares),
             "outlier": None if self._ejector is None else attrs.asdict(self._ejector.snapshot(now)),
         }

@@ -12,6 +12,7 @@ from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.discovery import Discovery, Polled
 from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.engine.feed import Feed
+from trafficcore.engine.hashing import Hashing
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.engine.istio_outlier import envoy_settings
@@ -173,14 +174,15 @@ def _membership(
         assign=place,
         max_requests=policy.max_requests,
         hosts=hosts_picker(policy.simple, draw),
+        hashing=None if policy.hashing is None else Hashing(policy.hashing, draw),
         warmup=_slow_start(policy),
     )
 
 
 def _slow_start(policy: TrafficPolicy) -> SlowStart | None:
-    """Return how those that join grow; Envoy draws at random without regard to it."""
+    """Return how those that join grow; Envoy draws at random, and hashes, without regard to it."""
     warmup = policy.warmup
-    if warmup is None or policy.simple == "RANDOM":
+    if warmup is None or policy.simple == "RANDOM" or policy.hashing is not None:
         return None
     return SlowStart(
         window=warmup.duration,

@@ -24,7 +24,7 @@ from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.plan import Plan, Side
 from trafficcore.engine.policies import Made, Policies
-from trafficcore.engine.queueing import cancel, poll, schedule
+from trafficcore.engine.queueing import cancel, dispatch, poll, schedule
 from trafficcore.engine.refuse import Refuser
 from trafficcore.engine.snapshot import snapshot
 from trafficcore.engine.verdict import Permit, Queued, Rejection
@@ -110,9 +110,8 @@ class Engine:
         hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
         their endpoints, or to what finds them (`trafficcore.discovery`). `mode` None:
         `TRAFFICCORE_MODE`, else `enforce`. `listeners` None: transitions are logged under
-        `trafficcore`. `share="host"` has all workers of this machine share the rate limits whose
-        manifests do not say otherwise (`StoreError` where they cannot). Raises `ManifestError`
-        with every fault of every document.
+        `trafficcore`. `share="host"`: workers of this machine share rate limits that do not say
+        otherwise (`StoreError` where they cannot). Raises `ManifestError` with every fault.
         """
         from trafficcore.live.loading import load_engine  # the one edge outward, on purpose
 
@@ -193,8 +192,7 @@ class Engine:
         """Decide on one request: a permit to settle, a place in a queue, or a refusal.
 
         *Atomic*: each machine decides in one step, and the counters are exact. Flat, as measured:
-        its calls are those of the machines. The end of it stands again in `queueing.enter`, for
-        those who waited.
+        its calls are those of the machines. Its end stands again in `queueing`, for who waited.
         """
         table = self._table
         if facts.direction is INBOUND:
@@ -248,6 +246,8 @@ class Engine:
         if cluster is not None:
             if now >= cluster.next_sweep:
                 cluster.sweep(now)
+            if cluster.hashing is not None:
+                return dispatch(self, Queued(plan, side, facts), claims, now, era)
             if cluster.cap is not None and not cluster.cap.try_acquire():
                 return self.refuse.full(plan, side, claims, now, era)
             endpoint = cluster.picker.pick()

@@ -7,6 +7,7 @@ import attrs
 from trafficcore.core.balance import Endpoint, SlowStart
 from trafficcore.core.outlier import Settings
 from trafficcore.engine.feed import Feed
+from trafficcore.engine.hashing import Hashing
 from trafficcore.engine.istio_locality import Assignment
 from trafficcore.engine.picking import HostsPicker
 from trafficcore.engine.rule import Rule
@@ -21,8 +22,9 @@ class Membership:
 
     `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
-    of hosts, None: by turns. `warmup` is how those that join grow to their weight. `feed` knows the
-    endpoints where they are not a list.
+    of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
+    `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
+    not a list.
     """
 
     rule: Rule | None
@@ -33,4 +35,5 @@ class Membership:
     max_requests: int | None = None
     hosts: HostsPicker | None = None
     feed: Feed | None = None
+    hashing: Hashing | None = None
     warmup: SlowStart | None = None

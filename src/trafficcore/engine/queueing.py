@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from trafficcore.engine.claim import Claim
 from trafficcore.engine.holding import permit_of
 from trafficcore.engine.patience import queue_deadline
 from trafficcore.engine.schedule import QuotaStage
@@ -12,7 +13,7 @@ from trafficcore.engine.verdict import Permit, Queued, Rejection
 if TYPE_CHECKING:
     from trafficcore.engine.engine import Engine
 
-__all__ = ["cancel", "poll", "schedule"]
+__all__ = ["cancel", "dispatch", "poll", "schedule"]
 
 
 def schedule(engine: "Engine", ticket: Queued, now: float) -> Permit | Queued | Rejection:
@@ -50,18 +51,32 @@ def enter(engine: "Engine", ticket: Queued, now: float) -> Permit | Rejection:
         era = plan.breaker.live or plan.try_breaker(now)
         if not era:
             return engine.refuse.broken(plan, side, claims, now)
-    endpoint = None
-    if plan.cluster is not None:
-        if now >= plan.cluster.next_sweep:
-            plan.cluster.sweep(now)
-        if plan.cluster.cap is not None and not plan.cluster.cap.try_acquire():
+    return dispatch(engine, ticket, claims, now, era)
+
+
+def dispatch(
+    engine: "Engine", ticket: Queued, claims: tuple[Claim, ...], now: float, era: Any
+) -> Permit | Rejection:
+    """Take an endpoint and make the permit: the last step, with what those before have taken."""
+    plan, side = ticket.plan, ticket.side
+    endpoint = cookie = None
+    cluster = plan.cluster
+    if cluster is not None:
+        if now >= cluster.next_sweep:
+            cluster.sweep(now)
+        if cluster.cap is not None and not cluster.cap.try_acquire():
             return engine.refuse.full(plan, side, claims, now, era)
-        endpoint = plan.cluster.picker.pick()
+        if cluster.hashing is None:
+            endpoint = cluster.picker.pick()
+        else:
+            endpoint, cookie = cluster.hashing.pick(cluster.picker, ticket.facts)
         if endpoint is None:
             return engine.refuse.nowhere(plan, side, claims, now, era)
         endpoint.active += 1
     side.admitted += 1
     permit: Permit = permit_of(engine, plan).begin(plan, side, era, endpoint, claims, now)
+    if cookie is not None:
+        permit.give_cookie(cookie)
     return permit
 
 

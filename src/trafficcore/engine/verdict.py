@@ -7,8 +7,7 @@ call; every later attempt does nothing.
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import attrs
-
+from trafficcore.engine.place import Place
 from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import Source
 
@@ -75,6 +74,7 @@ class Permit:
     """
 
     __slots__ = (
+        "_cookie",
         "_judged",
         "_plan",
         "_shadow",
@@ -91,6 +91,8 @@ class Permit:
     _plan: "Plan | None"
     _side: "Side"
     _judged: Outcome | None
+    #: Unset but where a cookie was made.
+    _cookie: str
     #: Unset but in shadow mode: what would have refused the call.
     _shadow: "tuple[Reason, Source]"
     era: Any
@@ -141,6 +143,15 @@ class Permit:
     def would_refuse(self, reason: Reason, rule: Source) -> None:
         """Note what would have refused the call."""
         self._shadow = reason, rule
+
+    @property
+    def set_cookie(self) -> str | None:
+        """The `Set-Cookie` to put on the answer: later calls with it go to the same endpoint."""
+        return getattr(self, "_cookie", None)
+
+    def give_cookie(self, text: str) -> None:
+        """Note the `Set-Cookie` that goes with the answer."""
+        self._cookie = text
 
     @property
     def _lock(self) -> Any:
@@ -226,18 +237,6 @@ class Permit:
         plan, self._plan = self._plan, None
         if plan is not None:
             plan.give_back(self, self._side, now)
-
-
-@attrs.frozen(kw_only=True)
-class Place:
-    """Where somebody who waits stands, if nobody comes or leaves.
-
-    `position` is 1 for who is next. `wait` is None where nobody knows: calls end when they end.
-    """
-
-    position: int
-    tokens_ahead: float
-    wait: float | None
 
 
 class Queued:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from trafficcore.manifest.common import HOST, PORT, Document, Kind
+from trafficcore.manifest.destination_hash import build_hash
 from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple, build_warmup
 from trafficcore.manifest.destination_locality import build_locality, tell_failover
 from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET, build_max_requests
@@ -179,6 +180,7 @@ def _build_traffic_policy(record: Record | None) -> TrafficPolicy:
         outlier=_build_outlier(record.sub("outlierDetection")),
         locality=build_locality(balancer),
         simple=build_simple(balancer),
+        hashing=build_hash(balancer),
         warmup=build_warmup(balancer),
         max_requests=build_max_requests(record.sub("connectionPool")),
     )

@@ -1,10 +1,11 @@
 """DestinationRule: `loadBalancer`, its algorithms; localities are in `destination_locality`."""
 
+from trafficcore.manifest.destination_hash import CONSISTENT_HASH
 from trafficcore.manifest.destination_locality import LOCALITY, ZONE_AWARE
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.shapes import ListOf, at_most_one
-from trafficcore.manifest.types import BOOL, TEXT, UINT32, Duration, Int, Number, Text
+from trafficcore.manifest.types import TEXT, UINT32, Duration, Number, Text
 from trafficcore.manifest.units import duration
 from trafficcore.spec import Warmup
 
@@ -14,58 +15,6 @@ _MILLI = Duration(least=duration("1ms"), milli=True)
 _PART = 5
 
 
-def _is_prime(number: int) -> bool:
-    if number < 4:
-        return number > 1
-    return number % 2 == 1 and all(number % odd for odd in range(3, int(number**0.5) + 1, 2))
-
-
-def _tell_maglev(record: Record, notes: Notes) -> None:
-    size = record.get("tableSize")
-    if size is not None and not (size < 5_000_011 and _is_prime(size)):
-        message = f"must be a prime below 5000011, not {size}"
-        notes.error(record.at("tableSize"), record.to("tableSize"), message, str(size))
-
-
-def _tell_hash(record: Record, notes: Notes) -> None:
-    old = "minimumRingSize"
-    for name in ("ringHash", "maglev"):
-        if record.get(old) and record.has(name):
-            message = f"{old} and {name} exclude each other"
-            notes.error(record.key(old), record.path, message, code="TC007")
-
-
-_HASHED = ("httpHeaderName", "httpCookie", "useSourceIp", "httpQueryParameterName")
-_UINT64 = Int(low=0, high=2**64 - 1, quoted=True, name="uint64")
-_CONSISTENT_HASH = Object(
-    (
-        Field("httpHeaderName", TEXT),
-        Field(
-            "httpCookie",
-            Object(
-                (
-                    Field("name", Text(least=1), required=True),
-                    Field("path", TEXT),
-                    Field("ttl", Duration()),
-                    Field(
-                        "attributes",
-                        ListOf(
-                            Object(
-                                (Field("name", Text(least=1), required=True), Field("value", TEXT))
-                            )
-                        ),
-                    ),
-                )
-            ),
-        ),
-        Field("useSourceIp", BOOL),
-        Field("httpQueryParameterName", TEXT),
-        Field("ringHash", Object((Field("minimumRingSize", _UINT64),))),
-        Field("maglev", Object((Field("tableSize", _UINT64),), rules=(_tell_maglev,))),
-        Field("minimumRingSize", _UINT64, instead="ringHash.minimumRingSize"),
-    ),
-    rules=(at_most_one(*_HASHED), at_most_one("ringHash", "maglev"), _tell_hash),
-)
 _WARMUP = Object(
     (
         Field("duration", _MILLI, required=True),
@@ -85,6 +34,8 @@ _BACKEND_UTILIZATION = Object(
 _ROUND_ROBIN = "ROUND_ROBIN"
 _OLD_NAMES = {"LEAST_CONN": "LEAST_REQUEST", "UNSPECIFIED": ""}
 _INSTEAD = "endpoints are chosen as by LEAST_REQUEST"
+#: Algorithms that look at no weight that grows.
+_NOT_GROWING = ("RANDOM", "PASSTHROUGH")
 _PASSES = "PASSTHROUGH sends each call to the address it names, whatever endpoints there are"
 
 
@@ -97,8 +48,8 @@ def _tell_simple(record: Record, notes: Notes) -> None:
         message = f"{_PASSES}: fields that are about endpoints have no effect"
         notes.warn("TC509", record.at("simple"), record.to("simple"), message, name)
     for field in ("warmup", "warmupDurationSecs"):
-        if record.has(field) and name in ("RANDOM", "PASSTHROUGH"):
-            message = f"has no effect with {name}"
+        if record.has(field) and (record.has("consistentHash") or name in _NOT_GROWING):
+            message = f"has no effect with {name or 'consistentHash'}"
             notes.warn("TC509", record.key(field), record.to(field), message)
 
 
@@ -130,7 +81,7 @@ LOAD_BALANCER = Object(
                 )
             ),
         ),
-        _later("consistentHash", _CONSISTENT_HASH, _INSTEAD),
+        Field("consistentHash", CONSISTENT_HASH),
         Field("localityLbSetting", LOCALITY),
         _later("zoneAwareLbSetting", ZONE_AWARE),
         _later("backendUtilization", _BACKEND_UTILIZATION, _INSTEAD),

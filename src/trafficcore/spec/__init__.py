@@ -1,6 +1,13 @@
 """RING 1: policy as frozen data, in our words, validated once. Knows no algorithm and no YAML."""
 
-from trafficcore.spec.balancing import Destination, LocalityLb, TrafficPolicy, Warmup
+from trafficcore.spec.balancing import (
+    ConsistentHash,
+    Destination,
+    HashCookie,
+    LocalityLb,
+    TrafficPolicy,
+    Warmup,
+)
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
 from trafficcore.spec.endpoints import EndpointSpec, split_address
@@ -37,12 +44,14 @@ from trafficcore.spec.source import Source
 __all__ = [
     "AddressMatch",
     "BreakRule",
+    "ConsistentHash",
     "DeclaredHosts",
     "DeclaredRoute",
     "Destination",
     "Direction",
     "EndpointSpec",
     "Expression",
+    "HashCookie",
     "HeaderMatch",
     "LabelKeys",
     "LabelMatcher",

@@ -5,7 +5,14 @@ import attrs
 from trafficcore.spec.outliers import OutlierDetection
 from trafficcore.spec.source import Source
 
-__all__ = ["Destination", "LocalityLb", "TrafficPolicy", "Warmup"]
+__all__ = [
+    "ConsistentHash",
+    "Destination",
+    "HashCookie",
+    "LocalityLb",
+    "TrafficPolicy",
+    "Warmup",
+]
 
 
 @attrs.frozen(kw_only=True)
@@ -31,16 +38,48 @@ class Warmup:
 
 
 @attrs.frozen(kw_only=True)
+class HashCookie:
+    """A cookie by which calls keep to an endpoint; with a `ttl` one is made where none came.
+
+    A `ttl` of 0 s makes one that lasts as long as its client keeps it; `attributes` are as
+    written, "" a name alone.
+    """
+
+    name: str
+    path: str = ""
+    ttl: float | None = None
+    attributes: tuple[tuple[str, str], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ConsistentHash:
+    """Istio's `consistentHash`: calls of one key go to one endpoint. At most one key is given.
+
+    The key is a header (its name in lower case), a cookie, the caller's address or a query
+    parameter; without it endpoints are drawn at random. `size` is the least number of places of a
+    ring, or the size of the table, a prime, where `maglev`.
+    """
+
+    header: str = ""
+    cookie: HashCookie | None = None
+    source_address: bool = False
+    query: str = ""
+    maglev: bool = False
+    size: int = 1024
+
+
+@attrs.frozen(kw_only=True)
 class TrafficPolicy:
     """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged.
 
-    `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST. `max_requests` is
-    how many calls may be in flight at once, None: any number.
+    `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST, where there is no
+    `hashing`. `max_requests` is how many calls may be in flight at once, None: any number.
     """
 
     outlier: OutlierDetection | None = None
     locality: LocalityLb | None = None
     simple: str = ""
+    hashing: ConsistentHash | None = None
     warmup: Warmup | None = None
     max_requests: int | None = None
 

@@ -70,6 +70,10 @@ class Call:
             self.permit.give_back(self._clock())
             return
         extensions[EXTENSION] = self.permit
+        cookie = self.permit.set_cookie
+        if cookie is not None:  # the client keeps it as it keeps a server's
+            items = [*response.headers.multi_items(), ("set-cookie", cookie)]
+            response.headers = type(response.headers)(items)
         status = status_of(response.status_code, response.headers.get("grpc-status"))
         if self._to_end:
             self.permit.status = status

@@ -3,7 +3,7 @@
 State  frozen; people read it in snapshots, and the next picker goes on from its `rounds`.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from fractions import Fraction
 from typing import Any, Final
 
@@ -67,6 +67,7 @@ class Layout:
     """The shares of one picker. `zones` is the plan of zone-aware routing where it was asked for.
 
     `rounds` holds the tables by where they are in the picker, `hosts` names those of endpoints.
+    `exact` tells the shares where they are not those of the weights.
     """
 
     loads: Loads
@@ -74,9 +75,12 @@ class Layout:
     zones: ZonePlan | None
     rounds: Mapping[Hashable, Round]
     hosts: frozenset[Hashable]
+    exact: Callable[[], dict[Endpoint, Fraction]] | None = None
 
     def shares(self) -> dict[Endpoint, Fraction]:
         """Return the part of the calls that goes to each endpoint that gets any."""
+        if self.exact is not None:
+            return self.exact()
         parts: dict[Endpoint, Fraction] = {}
         for source in self.sources:
             total = sum(endpoint.weight for endpoint in source.endpoints)

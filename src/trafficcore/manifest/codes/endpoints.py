@@ -121,4 +121,25 @@ ENDPOINTS = (
         "`http.http2MaxRequests`, which bounds the calls in flight by itself.",
         example=_HEAD + "    connectionPool: {tcp: {maxConnections: 100}}\n",
     ),
+    Code(
+        id="TC311",
+        name="hash-of-nothing",
+        severity="warning",
+        title="A consistent hash has no key",
+        why="Without a header, cookie, parameter or address to hash, every call goes to an "
+        "endpoint drawn at random: none keeps to any.",
+        instead="Name what tells callers apart, such as `httpHeaderName`; or `simple: RANDOM`.",
+        example=_HEAD + "    loadBalancer: {consistentHash: {maglev: {}}}\n",
+    ),
+    Code(
+        id="TC313",
+        name="hash-of-no-address",
+        severity="notice",
+        title="Calls of a client have no source address",
+        why="A sidecar hashes the address of the workload beside it, and so sends all its calls to "
+        "one endpoint. In process a call has the address that the shell gives (that of the caller "
+        "it is made for); without one it goes to an endpoint drawn at random.",
+        instead="Hash a header, a cookie or a query parameter, or give `Facts` an `address`.",
+        example=_HEAD + "    loadBalancer: {consistentHash: {useSourceIp: true}}\n",
+    ),
 )
