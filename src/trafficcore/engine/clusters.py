@@ -176,6 +176,7 @@ def _membership(
         hosts=hosts_picker(policy.simple, draw),
         hashing=None if policy.hashing is None else Hashing(policy.hashing, draw),
         warmup=_slow_start(policy),
+        retry_caps=policy.retry_caps,
     )
 
 

@@ -22,6 +22,7 @@ from trafficcore.engine.match import Predicate
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.quotas import compile_quotas
 from trafficcore.engine.route import Entry, Routes
+from trafficcore.engine.route_retries import RouteRetries
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.shadow import ShadowBreaker, ShadowLimit
 from trafficcore.engine.stages import BreakStage, ConnectionStage, LimitStage, Tell
@@ -130,6 +131,7 @@ class _Compiler:
             clusters=clusters.all,
             feeds=clusters.feeds,
             notices=self._policy.notices,
+            retries=RouteRetries(self._routes, self._identity),
             stock=self._stock,
         )
 

@@ -16,7 +16,7 @@ from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Declared as Hosts
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.match import Predicate, text_test
-from trafficcore.spec import DeclaredHosts, Op, RouteTest, VirtualHost
+from trafficcore.spec import DeclaredHosts, Op, Retries, RouteTest, VirtualHost
 
 __all__ = ["RouteNames", "with_declared"]
 
@@ -76,6 +76,26 @@ class RouteNames:
             return not routes
 
         return holds
+
+    @property
+    def any_retries(self) -> bool:
+        """Whether any route says something of timeout and retries."""
+        return any(route.retries for group in self._declared for route in group.routes)
+
+    def retries_of(self, spellings: Iterable[str]) -> list[tuple[list[Predicate], Retries | None]]:
+        """Return the routes of a host in order, with their tests and what they say of retries."""
+        names = frozenset(spellings)
+        groups = [
+            group
+            for group in self._declared
+            if any(host_matches(host, name) for host in group.hosts for name in names)
+        ]
+        groups.sort(key=lambda group: names.isdisjoint(group.hosts))
+        return [
+            (tests, route.retries)
+            for group in groups
+            for (_, tests), route in zip(self._of(group), group.routes, strict=True)
+        ]
 
     def _routes(self, name: str) -> list[tuple[str, list[Predicate]]]:
         """Return the routes of a virtual host in order; those of exact hosts before wildcards."""

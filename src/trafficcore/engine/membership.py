@@ -11,7 +11,7 @@ from trafficcore.engine.hashing import Hashing
 from trafficcore.engine.istio_locality import Assignment
 from trafficcore.engine.picking import HostsPicker
 from trafficcore.engine.rule import Rule
-from trafficcore.spec import EndpointSpec
+from trafficcore.spec import EndpointSpec, RetryCaps
 
 __all__ = ["Membership"]
 
@@ -22,9 +22,14 @@ class Membership:
 
     `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
+<<<<<<< HEAD
     of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
     `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
     not a list.
+=======
+    of hosts, None: by turns. `warmup` is how those that join grow to their weight. `feed` knows the
+    endpoints where they are not a list. `retry_caps` bounds retries, None: it does not.
+>>>>>>> 775c699 (Retries: the decision as a pure machine, its caps, and client transports that try again; guards without a manifest)
     """
 
     rule: Rule | None
@@ -37,3 +42,4 @@ class Membership:
     feed: Feed | None = None
     hashing: Hashing | None = None
     warmup: SlowStart | None = None
+    retry_caps: RetryCaps | None = None

@@ -16,6 +16,7 @@ from trafficcore.engine.compile import Build, compile_policy
 from trafficcore.engine.discovery import Endpoints
 from trafficcore.engine.guard import new_lock
 from trafficcore.engine.plan import Plan
+from trafficcore.engine.retry_room import RetryRooms
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.table import Table
 from trafficcore.errors import ConfigError
@@ -48,6 +49,7 @@ class Policies:
         "changing",
         "queues",
         "reloads",
+        "rooms",
         "source",
         "table",
     )
@@ -58,6 +60,8 @@ class Policies:
         self.reloads = 0
         #: Held while policies are read and built: by one at a time, and by no request.
         self.changing = new_lock()
+        #: Where retries are counted, by service or host; they outlive every table.
+        self.rooms = RetryRooms()
         self._build = build
         self._policy = policy
         #: Rules that were put in shadow or out of it by hand, in the order in which they were.

@@ -31,5 +31,6 @@ def snapshot(engine: "Engine", table: Table, sides: Iterable[Side], now: float) 
         "traffic": {side.direction: side.snapshot() for side in sides},
         "rules": [{**rule.snapshot(), **details.get(id(rule), {})} for rule in table.rules],
         "clusters": [cluster.snapshot(now) for cluster in table.clusters],
+        "retries": engine.policies.rooms.snapshot(),
         "notices": list(table.notices),
     }

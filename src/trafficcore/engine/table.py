@@ -8,6 +8,7 @@ from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.plan import Plan
 from trafficcore.engine.route import Routes
+from trafficcore.engine.route_retries import RouteRetries
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
@@ -37,6 +38,7 @@ class Table:
     clusters: tuple[Cluster, ...]
     feeds: tuple[Feed, ...]
     notices: tuple[str, ...]
+    retries: RouteRetries
     stock: Stock
 
     def at(self, place: Direction | str) -> Routes:

@@ -28,6 +28,13 @@ from trafficcore.spec.quotas import (
     Workload,
     WorkloadParameters,
 )
+from trafficcore.spec.retries import (
+    CONDITIONS,
+    GRPC_CONDITIONS,
+    IDEMPOTENT,
+    Retries,
+    RetryCaps,
+)
 from trafficcore.spec.routes import (
     AddressMatch,
     Direction,
@@ -42,6 +49,9 @@ from trafficcore.spec.routes import (
 from trafficcore.spec.source import Source
 
 __all__ = [
+    "CONDITIONS",
+    "GRPC_CONDITIONS",
+    "IDEMPOTENT",
     "AddressMatch",
     "BreakRule",
     "ConsistentHash",
@@ -70,6 +80,8 @@ __all__ = [
     "Requirement",
     "RequirementOp",
     "Response",
+    "Retries",
+    "RetryCaps",
     "RouteTest",
     "Scope",
     "Service",

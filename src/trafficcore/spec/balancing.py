@@ -3,6 +3,7 @@
 import attrs
 
 from trafficcore.spec.outliers import OutlierDetection
+from trafficcore.spec.retries import RetryCaps
 from trafficcore.spec.source import Source
 
 __all__ = [
@@ -72,8 +73,14 @@ class ConsistentHash:
 class TrafficPolicy:
     """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged.
 
+<<<<<<< HEAD
     `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST, where there is no
     `hashing`. `max_requests` is how many calls may be in flight at once, None: any number.
+=======
+    `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST. `max_requests` is
+    how many calls may be in flight at once, None: any number. `retry_caps` is the same for retries;
+    None: nothing is said of them.
+>>>>>>> 775c699 (Retries: the decision as a pure machine, its caps, and client transports that try again; guards without a manifest)
     """
 
     outlier: OutlierDetection | None = None
@@ -82,6 +89,7 @@ class TrafficPolicy:
     hashing: ConsistentHash | None = None
     warmup: Warmup | None = None
     max_requests: int | None = None
+    retry_caps: RetryCaps | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,8 @@
 
 import attrs
 
+from trafficcore.spec.retries import Retries
+
 __all__ = ["DeclaredHosts", "DeclaredRoute", "RouteTest"]
 
 
@@ -22,10 +24,14 @@ class RouteTest:
 
 @attrs.frozen(kw_only=True)
 class DeclaredRoute:
-    """One route: its whole name, and the tests that must all hold; none: it takes every request."""
+    """One route: its whole name, and the tests that must all hold; none: it takes every request.
+
+    `retries` is what it says of timeout and retries, None: nothing.
+    """
 
     name: str
     tests: tuple[RouteTest, ...] = ()
+    retries: Retries | None = None
 
 
 @attrs.frozen(kw_only=True)

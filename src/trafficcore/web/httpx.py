@@ -1,20 +1,28 @@
-"""`TrafficTransport` and `AsyncTrafficTransport`: an engine under an httpx2 or httpx client.
+"""`TrafficTransport`, `AsyncTrafficTransport`: what guards the calls of httpx2 or httpx clients.
 
 Each request, also each hop of a redirect, is admitted as *outbound*, sent to the endpoint that the
-engine picks, and reported back by the way it ends (`httpx_call.py` holds that law). A refusal
-becomes an ordinary response, as a mesh's sidecar would answer.
+engine picks, and reported back by the way it ends (`call.py` holds that law). A refusal becomes an
+ordinary response, as a mesh's sidecar would answer. What is tried again is tried here, a try at a
+time: each is admitted and settled like a call of its own.
 """
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from trafficcore.engine import Engine, Queued, Rejection
+from trafficcore.spec import Retries
+from trafficcore.web.call import Call
+from trafficcore.web.client_gate import gate_of
 from trafficcore.web.facts import Labels
-from trafficcore.web.httpx_gate import Gate
-from trafficcore.web.httpx_library import library_of, with_bases
+from trafficcore.web.httpx_library import Library, library_of, outbound_facts, with_bases
 from trafficcore.web.httpx_pools import Pools
+from trafficcore.web.outbound import Breaking, Limiting
+from trafficcore.web.persist import persist, persist_async
+from trafficcore.web.timeouts import DEFAULT, Timing, read_timeouts
 
 if TYPE_CHECKING:
     import httpx
@@ -36,11 +44,19 @@ Slow = Literal["start", "end"]
 
 
 class TrafficTransport(_Sync):
-    """A transport for `httpx2.Client` and `httpx.Client` that keeps to an engine's policies.
+    """A transport for `httpx2.Client` and `httpx.Client` that keeps to policies.
+
+    With an `engine` the policies are its manifests'. Without one, there is a breaker a host
+    (`breaker`: `Breakers(...)` with settings of your own, one `CircuitBreaker` for all, or None),
+    and what `limit` says: a rate a host (`"10/s"`), a `Limit`, or several.
+
+    `retries` is how calls are tried again: `Retries(...)`, or how often; with an engine, where no
+    route of a VirtualService says it. `timeout` is for requests that say nothing of it (a client
+    always does): seconds, or `(connect, read)`.
 
     `transport` is what sends (None: the library's own `HTTPTransport`). A refusal is a response
     with the policy's status, headers and body; `raise_on_refusal` raises `Rejected` instead.
-    `response.extensions["trafficcore"]` is the `Permit`, or the `Rejection` that refused.
+    `response.extensions["trafficcore"]` is the permit, or the `Rejection` that refused.
     `request_labels` is called with each request and adds labels that rules may look at. `slow`
     says whether a slow call is told at the response's start or at its last byte; with
     `slow_in_flight` a call that hangs counts as slow before it ends, so that a service from which
@@ -56,41 +72,67 @@ class TrafficTransport(_Sync):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | None = None,
         transport: "httpx2.BaseTransport | httpx.BaseTransport | None" = None,
         *,
+        breaker: Breaking = True,
+        limit: Limiting = None,
+        retries: Retries | int | None = None,
+        timeout: Timing = DEFAULT,
         request_labels: Labels | None = None,
         slow: Slow = "start",
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
         raise_on_refusal: bool = False,
         slow_in_flight: bool = True,
     ) -> None:
-        self._gate = Gate(
+        self._gate = gate_of(
             engine,
-            request_labels,
+            breaker,
+            limit,
+            retries,
             slow,
             clock,
             raise_on_refusal=raise_on_refusal,
             slow_in_flight=slow_in_flight,
         )
+        self._labels = request_labels
+        self._timeouts = read_timeouts(timeout)
+        self._sleep = sleep
         self._pools = Pools(transport, "HTTPTransport")
 
     def handle_request(self, request: Any) -> Any:
         """Send one request; called by the client."""
         library = library_of(request)
-        verdict = self._gate.admit(request)
+        facts = outbound_facts(request, self._labels)
+        verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
             verdict = self._gate.wait(library, request, verdict)
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
-        call = self._gate.call(verdict)
+        policy = self._gate.retries(facts)
+        if policy is None:
+            return self._send(library, request, self._gate.call(verdict))
+        return persist(
+            self._gate,
+            self._gate.tries(policy, facts, verdict),
+            verdict,
+            partial(self._send, library, request),
+            library.discard,
+            self._sleep,
+        )
+
+    def _send(self, library: Library, request: Any, call: Call, most: float | None = None) -> Any:
         try:
-            aimed = library.aimed(request, call)
-            response = self._pools.of(library, aimed).handle_request(aimed)
-            return library.tracked(response, call)
+            aimed = library.aimed(request, call, self._timeouts, most)
+            return library.tracked(self._pools.of(library, aimed).handle_request(aimed), call)
         except BaseException as error:
             call.failed(error)
             raise
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what guards the calls, and what came of retries, as plain data."""
+        return self._gate.snapshot()
 
     def close(self) -> None:
         """Close what is underneath."""
@@ -124,41 +166,70 @@ class AsyncTrafficTransport(_Async):
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine | None = None,
         transport: "httpx2.AsyncBaseTransport | httpx.AsyncBaseTransport | None" = None,
         *,
+        breaker: Breaking = True,
+        limit: Limiting = None,
+        retries: Retries | int | None = None,
+        timeout: Timing = DEFAULT,
         request_labels: Labels | None = None,
         slow: Slow = "start",
         clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         raise_on_refusal: bool = False,
         slow_in_flight: bool = True,
     ) -> None:
-        self._gate = Gate(
+        self._gate = gate_of(
             engine,
-            request_labels,
+            breaker,
+            limit,
+            retries,
             slow,
             clock,
             raise_on_refusal=raise_on_refusal,
             slow_in_flight=slow_in_flight,
         )
+        self._labels = request_labels
+        self._timeouts = read_timeouts(timeout)
+        self._sleep = sleep
         self._pools = Pools(transport, "AsyncHTTPTransport")
 
     async def handle_async_request(self, request: Any) -> Any:
         """Send one request; called by the client."""
         library = library_of(request)
-        verdict = self._gate.admit(request)
+        facts = outbound_facts(request, self._labels)
+        verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
             verdict = await self._gate.wait_async(library, request, verdict)
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
-        call = self._gate.call(verdict)
+        policy = self._gate.retries(facts)
+        if policy is None:
+            return await self._send(library, request, self._gate.call(verdict))
+        return await persist_async(
+            self._gate,
+            self._gate.tries(policy, facts, verdict),
+            verdict,
+            partial(self._send, library, request),
+            library.discard_async,
+            self._sleep,
+        )
+
+    async def _send(
+        self, library: Library, request: Any, call: Call, most: float | None = None
+    ) -> Any:
         try:
-            aimed = library.aimed(request, call)
+            aimed = library.aimed(request, call, self._timeouts, most)
             response = await self._pools.of(library, aimed).handle_async_request(aimed)
             return library.tracked(response, call, asynchronous=True)
         except BaseException as error:
             call.failed(error)
             raise
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what guards the calls, and what came of retries, as plain data."""
+        return self._gate.snapshot()
 
     async def aclose(self) -> None:
         """Close what is underneath."""

@@ -4,16 +4,21 @@ Neither is imported until somebody holds a transport, and then only what is ther
 """
 
 import sys
-from functools import cache, lru_cache
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from trafficcore.engine import Facts, Rejection
+from trafficcore.errors import Rejected
 from trafficcore.spec import Direction
+from trafficcore.web.call import Call, Upload
 from trafficcore.web.facts import Labels
-from trafficcore.web.httpx_call import EXTENSION, AsyncBody, Body, Call, Upload
+from trafficcore.web.httpx_call import EXTENSION, AsyncBody, Body
 from trafficcore.web.refuse import answer
+from trafficcore.web.target import split_address
+from trafficcore.web.timeouts import Timeouts
 
 __all__ = ["TLS", "Library", "library_of", "outbound_facts", "with_bases"]
 
@@ -49,20 +54,26 @@ class Library:
         self._async_body: Any = type("AsyncBody", (AsyncBody, asynchronous), {})
         self._upload: Any = type("Upload", (Upload, sync, asynchronous), {})
 
-    def aimed(self, request: Any, call: Call) -> Any:
+    def aimed(
+        self, request: Any, call: Call, timeouts: Timeouts | None, most: float | None = None
+    ) -> Any:
         """Return a request to the endpoint chosen for it, the caller's own where nothing changes.
 
         Only the address of the connection is another: the `Host` header and the name that TLS
-        verifies stay those of the URL.
+        verifies stay those of the URL. `timeouts` are for a request that has none of its own, and
+        no wait of the try is longer than `most`.
         """
         endpoint, stream = call.permit.endpoint, request.stream
+        timed = most is not None or (timeouts is not None and "timeout" not in request.extensions)
         if not isinstance(stream, self.module.ByteStream):
             stream = call.upload = self._upload(stream)
-        elif endpoint is None:
+        elif endpoint is None and not timed:
             return request
         url, extensions = request.url, dict(request.extensions)
+        if timed:
+            extensions["timeout"] = _timed(extensions.get("timeout"), timeouts, most)
         if endpoint is not None:
-            host, port = _split(endpoint.address)
+            host, port = split_address(endpoint.address)
             url = url.copy_with(host=host, port=url.port if port is None else port)
             if url.scheme in TLS:
                 extensions.setdefault("sni_hostname", request.url.raw_host.decode("ascii"))
@@ -72,13 +83,29 @@ class Library:
 
     def tracked(self, response: Any, call: Call, *, asynchronous: bool = False) -> Any:
         """Have a response tell its call how it goes on."""
-        call.answered(response)
+        extensions = response.extensions
+        if isinstance(extensions.get(EXTENSION), Rejection):
+            # a transport of ours underneath refused: that says nothing of any host
+            call.give_back()
+        else:
+            extensions[EXTENSION] = call.permit
+            call.answered(response.status_code, response.headers.get("grpc-status"))
         if response.is_closed:  # made whole in memory: nobody will read or close it again
             call.finish()
         else:
             made = self._async_body if asynchronous else self._body
             response.stream = made(response.stream, call)
         return response
+
+    def discard(self, response: Any) -> None:
+        """Let go of an answer that is tried again; what is wrong with its end is of no interest."""
+        with suppress(Exception):
+            response.close()
+
+    async def discard_async(self, response: Any) -> None:
+        """Do the same for an asynchronous one."""
+        with suppress(Exception):
+            await response.aclose()
 
     def refusal(self, request: Any, rejection: Rejection) -> Any:
         """Return the response that a refusal is to the application."""
@@ -90,6 +117,20 @@ class Library:
             request=request,
             extensions={EXTENSION: rejection, "reason_phrase": reason.encode("ascii")},
         )
+
+    def refused(self, request: Any, rejection: Rejection, source: str) -> Rejected:  # noqa: ARG002
+        """Return what is raised in the place of that response."""
+        return Rejected(rejection.reason, source=source, retry_after=rejection.retry_after)
+
+    def patience(self, request: Any) -> float | None:
+        """Return how long the client waits for a connection."""
+        timeout: float | None = request.extensions.get("timeout", {}).get("pool")
+        return timeout
+
+    def too_late(self, request: Any, message: str) -> Exception:
+        """Return what is raised where that was not long enough."""
+        late: Exception = self.module.PoolTimeout(message, request=request)
+        return late
 
 
 @cache
@@ -118,12 +159,21 @@ def _find_library(cls: type) -> Library:
     raise TypeError(f"a request must be one of httpx2 or httpx, not {cls!r}")
 
 
-@lru_cache(maxsize=4096)
-def _split(address: str) -> tuple[str, int | None]:
-    host, _, port = address.rpartition(":")
-    if not port.isdigit() or (":" in host and not host.endswith("]")):
-        return address.strip("[]"), None
-    return host.strip("[]"), int(port)
+#: The waits of one request, as the libraries name them.
+_WAITS: Final = ("connect", "read", "write", "pool")
+
+
+def _timed(
+    own: dict[str, float | None] | None, timeouts: Timeouts | None, most: float | None
+) -> dict[str, float | None]:
+    """Return the waits of a try: the request's own, else the shell's, none above `most`."""
+    if own is None:
+        given = timeouts or Timeouts(None, None)
+        own = {"connect": given.connect, "read": given.read, "write": given.read, "pool": None}
+    if most is None:
+        return own
+    waits = {name: own.get(name) for name in _WAITS}
+    return {name: most if wait is None else min(wait, most) for name, wait in waits.items()}
 
 
 def _loaded() -> list[ModuleType]:

@@ -18,7 +18,8 @@ import attrs
 from trafficcore.engine import Facts
 from trafficcore.errors import ConfigError
 from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
-from trafficcore.web.facts import asgi_facts, wsgi_facts
+from trafficcore.web.facts import wsgi_facts
+from trafficcore.web.outbound_request import facts_of
 
 __all__ = [
     "By",
@@ -78,10 +79,10 @@ def reader(by: By, *, wsgi: bool = False) -> Read:
     except ValueError:  # a builtin that does not say what it takes
         pass
     function: Callable[[Facts], str | None] = by
-    facts_of: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else asgi_facts
+    read_facts: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else facts_of
 
     def read_by(request: Mapping[str, Any]) -> str | None:
-        value = function(facts_of(request, None))
+        value = function(read_facts(request, None))
         return None if value is None else _kept(str(value))  # people keep users by number
 
     return read_by

@@ -1,4 +1,4 @@
-"""`LimitGate`: limits without a manifest, in front of an ASGI or a WSGI application.
+"""`LimitGate`: limits without a manifest, before an ASGI or a WSGI application, or a client.
 
 Cost    A look at the memo of paths, a key read from the request, a bucket. Nothing is made of a
         request that no limit is about, and no `Facts` where no limit asks a function.
@@ -15,9 +15,10 @@ from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Bound, Limit, bind
 from trafficcore.live.patterns import patterns
 from trafficcore.outcome import Reason
-from trafficcore.web.facts import asgi_facts, wsgi_facts
+from trafficcore.web.facts import wsgi_facts
 from trafficcore.web.keys import reader
 from trafficcore.web.limit_headers import label, teller, writer
+from trafficcore.web.outbound_request import facts_of
 
 __all__ = ["LimitGate", "Met", "Refusal"]
 
@@ -178,7 +179,7 @@ class LimitGate:
         return stages
 
     def _facts(self, request: Request) -> Facts:
-        return wsgi_facts(request, None) if self._wsgi else asgi_facts(request, None)
+        return wsgi_facts(request, None) if self._wsgi else facts_of(request, None)
 
     def give_back(self, met: Met, now: float) -> None:
         """Give back what a request has paid: it was refused further in, or never made."""

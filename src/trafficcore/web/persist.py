@@ -1,0 +1,102 @@
+"""A call that is tried again: send, wait, ask to be let in again, until an answer is the answer.
+
+Law    an answer that is tried again is held until the next try is let in: if it is not, that
+       answer, or that error, is what the caller gets. What is held is closed whatever happens.
+       There is no moment at which a permit is in nobody's hands.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from trafficcore.web.call import Call
+from trafficcore.web.client_gate import Gate
+from trafficcore.web.tries import Tries
+
+__all__ = ["persist", "persist_async"]
+
+
+def persist(
+    gate: Gate,
+    tries: Tries,
+    permit: Any,
+    send: Callable[[Call, float | None], Any],
+    discard: Callable[[Any], None],
+    sleep: Callable[[float], object],
+) -> Any:
+    """Make a call by `send`, which returns a response that tells its call how it goes on.
+
+    `permit` is that of the first try; `send` also gets the seconds that a try may take.
+    """
+    held: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            call = tries.begin(permit)
+            try:
+                if held is not None:
+                    discard(held)
+                    held = None
+                held = send(call, tries.allowed())
+                error = None
+                wait = tries.answered(call, held.status_code, held.headers)
+            except BaseException as raised:
+                wait = tries.failed(call, call.failed(raised))
+                if wait is None:
+                    raise
+                error = raised
+            if wait is not None:
+                sleep(wait)
+                permit = gate.readmit(tries)
+                if tries.goes_on(permit):
+                    continue
+                if error is not None:
+                    raise error
+            answer, held = held, None
+            return answer
+    finally:
+        tries.end()
+        error = None  # or the frame would hold it, and it the frame
+        if held is not None:
+            discard(held)
+
+
+async def persist_async(
+    gate: Gate,
+    tries: Tries,
+    permit: Any,
+    send: Callable[[Call, float | None], Awaitable[Any]],
+    discard: Callable[[Any], Awaitable[None]],
+    sleep: Callable[[float], Awaitable[object]],
+) -> Any:
+    """Do the same in a loop; a call may be cancelled at any of its awaits."""
+    held: Any = None
+    error: BaseException | None = None
+    try:
+        while True:
+            call = tries.begin(permit)
+            try:
+                if held is not None:
+                    await discard(held)
+                    held = None
+                held = await send(call, tries.allowed())
+                error = None
+                wait = tries.answered(call, held.status_code, held.headers)
+            except BaseException as raised:
+                wait = tries.failed(call, call.failed(raised))
+                if wait is None:
+                    raise
+                error = raised
+            if wait is not None:
+                await sleep(wait)
+                permit = await gate.readmit_async(tries)
+                if tries.goes_on(permit):
+                    continue
+                if error is not None:
+                    raise error
+            answer, held = held, None
+            return answer
+    finally:
+        tries.end()
+        error = None  # or the frame would hold it, and it the frame
+        if held is not None:
+            await discard(held)

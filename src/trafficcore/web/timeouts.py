@@ -1,0 +1,47 @@
+"""How long a client waits where nobody said so: without it a call that hangs never ends."""
+
+from typing import Any, TypeAlias
+
+import attrs
+
+from trafficcore.errors import ConfigError
+
+__all__ = ["DEFAULT", "Timeouts", "Timing", "read_timeouts"]
+
+
+@attrs.frozen
+class Timeouts:
+    """Seconds to wait for a connection, and for each piece of an answer; None: for ever."""
+
+    connect: float | None = 5
+    read: float | None = 30
+
+    def __attrs_post_init__(self) -> None:
+        for what in ("connect", "read"):
+            seconds = getattr(self, what)
+            if seconds is not None and not seconds > 0:
+                raise ConfigError(f"the {what} timeout must be above 0 s, not {seconds!r}")
+
+    def within(self, most: float | None) -> "Timeouts":
+        """Return the same with no wait above `most`."""
+        if most is None:
+            return self
+        return Timeouts(
+            *(most if it is None else min(it, most) for it in (self.connect, self.read))
+        )
+
+
+DEFAULT = Timeouts()
+#: What `timeout=` takes: seconds for both, `(connect, read)`, or None for none.
+Timing: TypeAlias = Timeouts | float | tuple[float | None, float | None] | None
+
+
+def read_timeouts(given: Any) -> Timeouts:
+    """Take timeouts as they are, as a pair or as one number; raises `ConfigError`."""
+    if isinstance(given, Timeouts):
+        return given
+    if isinstance(given, tuple) and len(given) == 2:
+        return Timeouts(*given)
+    if given is None or isinstance(given, (int, float)):
+        return Timeouts(given, given)
+    raise ConfigError(f"timeout must be seconds or (connect, read), not {given!r}")
