@@ -571,7 +571,8 @@ def test_a_plain_request_without_an_endpoint_goes_through_as_it_is(lib, clock):
     gate = engine(limit(5))
     service = Service(lib)
     request = lib.Request("GET", URL)
-    TrafficTransport(gate, transport_of("sync", service), clock=clock).handle_request(request)
+    transport = TrafficTransport(gate, transport_of("sync", service), clock=clock, timeout=None)
+    transport.handle_request(request)
     assert service.requests == [request]
 
 

@@ -54,9 +54,7 @@ class Library:
         self._async_body: Any = type("AsyncBody", (AsyncBody, asynchronous), {})
         self._upload: Any = type("Upload", (Upload, sync, asynchronous), {})
 
-    def aimed(
-        self, request: Any, call: Call, timeouts: Timeouts | None, most: float | None = None
-    ) -> Any:
+    def aimed(self, request: Any, call: Call, timeouts: Timeouts, most: float | None = None) -> Any:
         """Return a request to the endpoint chosen for it, the caller's own where nothing changes.
 
         Only the address of the connection is another: the `Host` header and the name that TLS
@@ -64,14 +62,15 @@ class Library:
         no wait of the try is longer than `most`.
         """
         endpoint, stream = call.permit.endpoint, request.stream
-        timed = most is not None or (timeouts is not None and "timeout" not in request.extensions)
+        own = request.extensions.get("timeout")
+        timed = most is not None or (own is None and not timeouts.none)
         if not isinstance(stream, self.module.ByteStream):
             stream = call.upload = self._upload(stream)
         elif endpoint is None and not timed:
             return request
         url, extensions = request.url, dict(request.extensions)
         if timed:
-            extensions["timeout"] = _timed(extensions.get("timeout"), timeouts, most)
+            extensions["timeout"] = _timed(own, timeouts, most)
         if endpoint is not None:
             host, port = split_address(endpoint.address)
             url = url.copy_with(host=host, port=url.port if port is None else port)
@@ -164,12 +163,12 @@ _WAITS: Final = ("connect", "read", "write", "pool")
 
 
 def _timed(
-    own: dict[str, float | None] | None, timeouts: Timeouts | None, most: float | None
+    own: dict[str, float | None] | None, timeouts: Timeouts, most: float | None
 ) -> dict[str, float | None]:
     """Return the waits of a try: the request's own, else the shell's, none above `most`."""
     if own is None:
-        given = timeouts or Timeouts(None, None)
-        own = {"connect": given.connect, "read": given.read, "write": given.read, "pool": None}
+        connect, read = timeouts.connect, timeouts.read
+        own = {"connect": connect, "read": read, "write": read, "pool": None}
     if most is None:
         return own
     waits = {name: own.get(name) for name in _WAITS}

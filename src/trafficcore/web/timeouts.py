@@ -22,6 +22,11 @@ class Timeouts:
             if seconds is not None and not seconds > 0:
                 raise ConfigError(f"the {what} timeout must be above 0 s, not {seconds!r}")
 
+    @property
+    def none(self) -> bool:
+        """Whether nothing is timed."""
+        return self.connect is None and self.read is None
+
     def within(self, most: float | None) -> "Timeouts":
         """Return the same with no wait above `most`."""
         if most is None:
