@@ -51,6 +51,8 @@ HOMES = {
     "rich_click": {"cli"},
     "httpx": {"web/httpx", "demo"},
     "httpx2": {"web/httpx", "demo"},
+    "requests": {"web/requests"},
+    "urllib3": {"web/requests"},
     "uvicorn": {"demo"},
     "starlette": {"web/starlette"},
     "fastapi": {"web/fastapi"},

@@ -19,6 +19,8 @@ from trafficcore.web.retry_after import read_retry_after
 
 __all__ = ["Tries"]
 
+_LEAST: Final = 0.001
+
 _OVERLOADED: Final = "x-envoy-overloaded"
 _RATELIMITED: Final = "x-envoy-ratelimited"
 #: By this header a client says that a request may be sent twice.
@@ -64,8 +66,14 @@ class Tries:
         return call
 
     def allowed(self) -> float | None:
-        """Return how many seconds the next try may take; None: as many as it likes."""
-        return None if self._retrying is None else self._retrying.allowed(self._clock())
+        """Return how many seconds the next try may take; None: as many as it likes.
+
+        Never none at all: to a socket that would mean not to wait.
+        """
+        if self._retrying is None:
+            return None
+        most = self._retrying.allowed(self._clock())
+        return None if most is None else max(most, _LEAST)
 
     def answered(self, call: Call, status: int, headers: Mapping[str, str]) -> float | None:
         """Return how long to wait before the next try; None: this answer is the answer.

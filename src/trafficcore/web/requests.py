@@ -1,0 +1,215 @@
+"""`TrafficAdapter`: what guards the calls of a requests session, put under it by one `mount`.
+
+Each request, also each hop of a redirect, is admitted as *outbound*, sent to the endpoint that the
+engine picks, and reported back by the way it ends (`call.py` holds that law). What is tried again
+is tried here. It waits no longer than its timeouts: requests by itself waits for ever.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Literal
+
+from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, HTTPAdapter
+from requests.exceptions import ConnectTimeout
+from urllib3.util import Timeout
+
+from trafficcore.engine import Engine, Queued, Rejection
+from trafficcore.spec import Retries
+from trafficcore.web.call import Call
+from trafficcore.web.client_gate import gate_of
+from trafficcore.web.facts import Labels
+from trafficcore.web.outbound import Breaking, Limiting
+from trafficcore.web.persist import persist
+from trafficcore.web.requests_library import (
+    CallRefused,
+    FileUpload,
+    Raw,
+    facts_of,
+    host_of,
+    judge,
+    refusal,
+)
+from trafficcore.web.target import split_address
+from trafficcore.web.timeouts import DEFAULT, Timeouts, Timing, read_timeouts
+
+__all__ = ["CallRefused", "TrafficAdapter"]
+
+#: Where a prepared request carries the endpoint chosen for it.
+_ENDPOINT: Final = "trafficcore_endpoint"
+
+
+class TrafficAdapter(HTTPAdapter):
+    """An adapter for `session.mount("https://", TrafficAdapter())` that keeps to policies.
+
+    Without an `engine` there is a breaker a host (`breaker`: `Breakers(...)` with settings of your
+    own, one `CircuitBreaker` for all, or None), and what `limit` says: a rate a host (`"10/s"`), a
+    `Limit`, or several. With one, the policies are its manifests'.
+
+    `retries` is how calls are tried again: `Retries(...)`, or how often; with an engine, where no
+    route of a VirtualService says it. `timeout` is for requests that bring none: seconds, or
+    `(connect, read)`; None: as long as it takes.
+
+    A refusal is a response with the policy's status, headers and body; `raise_on_refusal` raises
+    `CallRefused`, a `Rejected` and a `RequestException`. `response.trafficcore` is the permit, or
+    the `Rejection` that refused. `request_labels`, `slow` and `slow_in_flight` are as those of
+    `TrafficTransport`, the pool's settings those of `HTTPAdapter`. Who must queue waits in the
+    calling thread, and no longer than the timeout of a connection.
+    """
+
+    def __init__(
+        self,
+        engine: Engine | None = None,
+        *,
+        breaker: Breaking = True,
+        limit: Limiting = None,
+        retries: Retries | int | None = None,
+        timeout: Timing = DEFAULT,
+        request_labels: Labels | None = None,
+        slow: Literal["start", "end"] = "start",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+        raise_on_refusal: bool = False,
+        slow_in_flight: bool = True,
+        pool_connections: int = DEFAULT_POOLSIZE,
+        pool_maxsize: int = DEFAULT_POOLSIZE,
+        pool_block: bool = DEFAULT_POOLBLOCK,
+    ) -> None:
+        self._gate = gate_of(
+            engine,
+            breaker,
+            limit,
+            retries,
+            slow,
+            clock,
+            raise_on_refusal=raise_on_refusal,
+            slow_in_flight=slow_in_flight,
+            judge=judge,
+        )
+        self._labels = request_labels
+        self._timeouts = read_timeouts(timeout)
+        self._sleep = sleep
+        super().__init__(pool_connections, pool_maxsize, 0, pool_block)
+
+    def __getstate__(self) -> dict[str, Any]:
+        raise TypeError("a TrafficAdapter counts for its own process and cannot be pickled")
+
+    def send(
+        self,
+        request: Any,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Any = None,
+    ) -> Any:
+        """Send one request; called by the session."""
+        gate = self._gate
+        facts = facts_of(request, self._labels)
+        verdict = gate.admit(facts)
+        if isinstance(verdict, Queued):
+            verdict = gate.wait(self, request, verdict)
+        if isinstance(verdict, Rejection):
+            return gate.refuse(self, request, verdict)
+        how = {"stream": stream, "verify": verify, "cert": cert, "proxies": proxies}
+        send = partial(self._send, request, self._timed(timeout), how)
+        policy = gate.retries(facts)
+        if policy is None:
+            return send(gate.call(verdict))
+        tries = gate.tries(policy, facts, verdict)
+        return persist(gate, tries, verdict, send, _discard, self._sleep)
+
+    def _send(
+        self,
+        request: Any,
+        timeouts: Timeouts,
+        how: dict[str, Any],
+        call: Call,
+        most: float | None = None,
+    ) -> Any:
+        try:
+            waits = timeouts.within(most)
+            aimed = _aimed(request, call)
+            response = super().send(aimed, timeout=(waits.connect, waits.read), **how)
+            return _tracked(response, request, call)
+        except BaseException as error:
+            call.failed(error)
+            raise
+
+    def _timed(self, timeout: Any) -> Timeouts:
+        """Return the timeouts of one request: its own, or those for requests that bring none."""
+        if timeout is None:
+            return self._timeouts
+        if isinstance(timeout, Timeout):
+            return Timeouts(timeout.connect_timeout, timeout.read_timeout)  # type: ignore[arg-type]
+        return read_timeouts(timeout)
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Name the pool of connections: the endpoint's, with the TLS name of the URL."""
+        place, tls = super().build_connection_pool_key_attributes(request, verify, cert)
+        address = getattr(request, _ENDPOINT, None)
+        if address is not None:
+            host, port = split_address(address)
+            if place["scheme"] == "https":
+                tls = {**tls, "server_hostname": place["host"]}
+            place = {**place, "host": host, "port": place["port"] if port is None else port}
+        return place, tls
+
+    # What a gate asks of a library
+
+    def refusal(self, request: Any, rejection: Rejection) -> Any:
+        """Return the response that a refusal is to the application."""
+        response: Any = self.build_response(
+            request, refusal(rejection, head=request.method == "HEAD")
+        )
+        response.trafficcore = rejection
+        return response
+
+    def refused(self, request: Any, rejection: Rejection, source: str) -> CallRefused:
+        """Return what is raised in the place of that response."""
+        return CallRefused(request, rejection, source)
+
+    def patience(self, request: Any) -> float | None:  # noqa: ARG002
+        """Return how long a call waits for a connection, and so for its turn."""
+        return self._timeouts.connect
+
+    def too_late(self, request: Any, message: str) -> Exception:
+        """Return what is raised where that was not long enough."""
+        return ConnectTimeout(message, request=request)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return what guards the calls, and what came of retries, as plain data."""
+        return self._gate.snapshot()
+
+
+def _aimed(request: Any, call: Call) -> Any:
+    """Return a request to the endpoint chosen for it, the caller's own where nothing changes."""
+    endpoint, body = call.permit.endpoint, request.body
+    streamed = not (body is None or isinstance(body, (str, bytes)))
+    if endpoint is None and not streamed:
+        return request
+    aimed = request.copy()
+    if streamed:
+        aimed.body = call.upload = FileUpload(body)
+    if endpoint is not None:
+        setattr(aimed, _ENDPOINT, endpoint.address)
+        aimed.headers.setdefault("Host", host_of(request.url))
+    return aimed
+
+
+def _tracked(response: Any, request: Any, call: Call) -> Any:
+    """Have a response tell its call how it goes on."""
+    response.request = request
+    response.trafficcore = call.permit
+    call.answered(response.status_code, response.headers.get("grpc-status"))
+    response.raw = Raw(response.raw, call)
+    return response
+
+
+def _discard(response: Any) -> None:
+    """Let go of an answer that is tried again; what is wrong with its end is of no interest."""
+    with suppress(Exception):
+        response.close()

@@ -1,0 +1,152 @@
+"""What is particular to requests: its requests as facts, its errors as verdicts, its bodies."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit
+
+import requests
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from trafficcore.engine import Facts, Rejection
+from trafficcore.errors import Rejected
+from trafficcore.spec import Direction
+from trafficcore.web.call import CONNECT, Call, Upload, Verdict, verdict_of
+from trafficcore.web.facts import Labels
+from trafficcore.web.refuse import answer
+
+__all__ = ["CallRefused", "FileUpload", "Raw", "facts_of", "host_of", "judge", "refusal"]
+
+_DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+#: Bytes of a file that are sent at once.
+_BLOCK: Final = 16384
+
+
+class CallRefused(Rejected, requests.RequestException):
+    """A call was refused by policy; those who catch requests' errors catch it too."""
+
+    def __init__(self, request: Any, rejection: Rejection, source: str) -> None:
+        super().__init__(rejection.reason, source=source, retry_after=rejection.retry_after)
+        self.request = request
+
+
+def host_of(url: str) -> str:
+    """Return the Host of a URL: what requests would send, the port where it is not the usual."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return host.removesuffix(_DEFAULT_PORTS.get(parts.scheme, "\0"))
+
+
+def facts_of(request: Any, request_labels: Labels | None) -> Facts:
+    """Say what the engine may know of a request that goes out."""
+    parts = urlsplit(request.url)
+    return Facts(
+        Direction.OUTBOUND,
+        host_of(request.url),
+        unquote(parts.path) or "/",
+        request.method,
+        query=parts.query,
+        scheme=parts.scheme,
+        headers=lambda: {name.lower(): _text(value) for name, value in request.headers.items()},
+        labels=None if request_labels is None else request_labels(request),
+    )
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def judge(error: Exception) -> Verdict:
+    """Say what an exception means; requests has one class for no connection and a broken one."""
+    if isinstance(error, requests.ConnectionError):
+        cause = error.args[0] if error.args else None
+        reason = cause.reason if isinstance(cause, MaxRetryError) else None
+        if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
+            return CONNECT
+    return verdict_of(error)
+
+
+def refusal(rejection: Rejection, *, head: bool) -> urllib3.HTTPResponse:
+    """Return what urllib3 would have of a server that answers as the refusal does."""
+    status, reason, headers, body = answer(rejection, head=head)
+    return urllib3.HTTPResponse(
+        BytesIO(body),
+        urllib3.HTTPHeaderDict(headers),
+        status,
+        reason=reason,
+        preload_content=False,
+        decode_content=False,
+    )
+
+
+class FileUpload(Upload):
+    """An upload from a file, in blocks, or from whatever gives pieces."""
+
+    def __init__(self, body: Any) -> None:
+        super().__init__(_blocks(body) if hasattr(body, "read") else body)
+
+
+def _blocks(file: Any) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block.encode() if isinstance(block, str) else block
+
+
+class Raw:
+    """The answer as urllib3 has it: passed through, its end noted at the last byte or the close.
+
+    What else it can do is urllib3's own; there the end is noted when it is closed.
+    """
+
+    def __init__(self, raw: Any, call: Call) -> None:
+        self._raw = raw
+        self._call = call
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._raw, name)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._noted(iter(self._raw))
+
+    def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
+        """Give the body in pieces."""
+        return self._noted(self._raw.stream(*args, **kwargs))
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
+        """Read of the body."""
+        try:
+            data: bytes = self._raw.read(*args, **kwargs)
+        except BaseException as error:
+            self._call.failed(error)
+            raise
+        amount = args[0] if args else kwargs.get("amt")
+        if amount is None or (not data and amount != 0):
+            self._call.finish()
+        return data
+
+    def close(self) -> None:
+        """Close the body, whether it was read or not."""
+        try:
+            self._raw.close()
+        finally:
+            self._call.finish()
+
+    def release_conn(self) -> None:
+        """Give the connection back to its pool."""
+        try:
+            self._raw.release_conn()
+        finally:
+            self._call.finish()
+
+    def _noted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            yield from pieces
+        except GeneratorExit:  # left in mid-body: `close` is on its way
+            raise
+        except BaseException as error:
+            self._call.failed(error)
+            raise
+        self._call.finish()
+
+    def __del__(self) -> None:
+        self._call.dropped()
