@@ -57,7 +57,8 @@ class AsyncBody:
             self._call.failed(error)
             raise
         finally:
-            if isinstance(chunks, AsyncGenerator):
+            # one that was left in mid-step, by a loop that is torn down, cannot be closed
+            if isinstance(chunks, AsyncGenerator) and not getattr(chunks, "ag_running", False):
                 await chunks.aclose()
         self._call.finish()
 

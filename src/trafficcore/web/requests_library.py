@@ -77,6 +77,7 @@ def refusal(rejection: Rejection, *, head: bool) -> urllib3.HTTPResponse:
         reason=reason,
         preload_content=False,
         decode_content=False,
+        request_method="HEAD" if head else None,
     )
 
 
