@@ -16,6 +16,8 @@ autodoc_default_options = {"members": True, "show-inheritance": False}
 nitpicky = True
 nitpick_ignore = [
     ("py:class", "enum.Enum"),
+    ("py:class", "requests.adapters.HTTPAdapter"),
+    ("py:class", "requests.exceptions.RequestException"),
     ("py:class", "trafficcore.live.verbs.Verbs"),
     ("py:class", "trafficcore.live.breaker_steps.Steps"),
 ]
