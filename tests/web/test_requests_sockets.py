@@ -12,6 +12,7 @@ import requests
 from support import tls
 from support.outbound import (
     HOST,
+    SOURCE,
     URL,
     Server,
     breaker,
@@ -24,7 +25,7 @@ from support.outbound import (
     serving,
 )
 from trafficcore.live import Breakers
-from trafficcore.spec import Retries
+from trafficcore.spec import ConsistentHash, Destination, HashCookie, Retries, TrafficPolicy
 from trafficcore.web.requests import TrafficAdapter
 
 pytestmark = pytest.mark.sockets
@@ -194,6 +195,20 @@ def test_bodies_are_decoded_and_redirects_followed_with_the_logical_host():
         assert bodies[1:] == [b"a file", b"streamed upload"]
         assert {host for server in servers for host in server.hosts} == {HOST}
         assert outbound(gate)["in_flight"] == 0
+
+
+def test_a_cookie_that_is_made_comes_with_the_answer_and_keeps_the_endpoint():
+    with serving(*"abcde") as servers:
+        hashing = ConsistentHash(cookie=HashCookie(name="stick", ttl=60, path="/"))
+        policy = TrafficPolicy(hashing=hashing)
+        rule = Destination(source=SOURCE, host=HOST, namespace="default", policy=policy)
+        session, _ = session_over(engine(rule, endpoints=[server.address for server in servers]))
+        first = session.get(URL)
+        assert first.headers["set-cookie"].endswith('"; Max-Age=60; Path=/; HttpOnly')
+        assert "stick" in first.cookies
+        answers = [session.get(URL) for _ in range(9)]
+        assert {answer.text for answer in answers} == {first.text}
+        assert not any("set-cookie" in answer.headers for answer in answers)
 
 
 @pytest.mark.parametrize(

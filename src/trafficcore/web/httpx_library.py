@@ -88,6 +88,10 @@ class Library:
             call.give_back()
         else:
             extensions[EXTENSION] = call.permit
+            cookie = call.permit.set_cookie
+            if cookie is not None:  # the client keeps it as it keeps a server's
+                items = [*response.headers.multi_items(), ("set-cookie", cookie)]
+                response.headers = type(response.headers)(items)
             call.answered(response.status_code, response.headers.get("grpc-status"))
         if response.is_closed:  # made whole in memory: nobody will read or close it again
             call.finish()

@@ -128,8 +128,8 @@ class OutboundPermit:
         "started_at",
         "status",
     )
-    #: Nothing chooses an endpoint here.
-    endpoint = None
+    #: Nothing chooses an endpoint here, by a cookie or otherwise.
+    endpoint = set_cookie = None
 
     def __init__(
         self, owner: Outbound, breaker: CircuitBreaker | None, era: Any, met: Met, now: float

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final, Literal
 
 from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, HTTPAdapter
+from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import ConnectTimeout
 from urllib3.util import Timeout
 
@@ -204,9 +205,21 @@ def _tracked(response: Any, request: Any, call: Call) -> Any:
     """Have a response tell its call how it goes on."""
     response.request = request
     response.trafficcore = call.permit
+    if call.permit.set_cookie is not None:
+        _give_cookie(response, request, call.permit.set_cookie)
     call.answered(response.status_code, response.headers.get("grpc-status"))
     response.raw = Raw(response.raw, call)
     return response
+
+
+def _give_cookie(response: Any, request: Any, cookie: str) -> None:
+    """Add a cookie where the session will look for a server's: it keeps it like one of those."""
+    response.raw.headers.add("set-cookie", cookie)
+    response.headers["set-cookie"] = response.raw.headers["set-cookie"]
+    original = getattr(response.raw, "_original_response", None)
+    if original is not None:
+        original.msg.add_header("set-cookie", cookie)
+        extract_cookies_to_jar(response.cookies, request, response.raw)
 
 
 def _discard(response: Any) -> None:
