@@ -20,16 +20,11 @@ __all__ = ["Membership"]
 class Membership:
     """What a cluster is to be: its rule, its endpoints, who goes first, and when one is ejected.
 
-        `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
-        `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
-    <<<<<<< HEAD
-        of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
-        `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
-        not a list.
-    =======
-        of hosts, None: by turns. `warmup` is how those that join grow to their weight. `feed` knows the
-        endpoints where they are not a list. `retry_caps` bounds retries, None: it does not.
-    >>>>>>> 775c699 (Retries: the decision as a pure machine, its caps, and client transports that try again; guards without a manifest)
+    `assign` gives each endpoint its priority and may weigh localities; see `istio_locality`.
+    `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
+    of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
+    `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
+    not a list. `retry_caps` bounds retries, None: it does not.
     """
 
     rule: Rule | None

@@ -73,14 +73,9 @@ class ConsistentHash:
 class TrafficPolicy:
     """One `trafficPolicy`: whole objects replace each other, as in Istio, nothing is merged.
 
-    <<<<<<< HEAD
-        `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST, where there is no
-        `hashing`. `max_requests` is how many calls may be in flight at once, None: any number.
-    =======
-        `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST. `max_requests` is
-        how many calls may be in flight at once, None: any number. `retry_caps` is the same for retries;
-        None: nothing is said of them.
-    >>>>>>> 775c699 (Retries: the decision as a pure machine, its caps, and client transports that try again; guards without a manifest)
+    `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST, where there is no
+    `hashing`. `max_requests` is how many calls may be in flight at once, None: any number;
+    `retry_caps` is the same for retries, None: nothing is said of them.
     """
 
     outlier: OutlierDetection | None = None
