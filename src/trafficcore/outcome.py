@@ -25,6 +25,7 @@ class Reason(Enum):
     QUEUE_FULL = "queue_full"  # UO
     QUEUE_TIMEOUT = "queue_timeout"  # UO
     NO_HEALTHY_ENDPOINT = "no_healthy_endpoint"  # UH
+    RAMPING = "ramping"  # none: the share that a load ramp accepts is still below all
 
 
 def classify(status: int) -> Outcome:

@@ -44,7 +44,7 @@ def test_every_shared_manifest_loads(file):
     assert report.errors == ()
     skipped = "is not read in this version; skipped"
     rules = report.policy
-    found = rules.limits + rules.breakers + rules.destinations + rules.quotas
+    found = rules.limits + rules.breakers + rules.destinations + rules.quotas + rules.ramps
     assert found or any(skipped in notice for notice in report.notices)
 
 
@@ -157,14 +157,13 @@ def test_the_suites_policies_load_and_say_what_has_no_effect_here(name, told):
 
 
 @needs_shared
-@pytest.mark.parametrize(
-    ("name", "kind"),
-    [("03-load-ramp", "LoadRampingPolicy")],
-)
-def test_the_suites_later_kinds_are_named(name, kind):
-    assert words(load(f"scheduling/{name}.yaml")) == [
-        f"kind {kind} is not read in this version; skipped"
-    ]
+def test_the_suites_load_ramp_loads_without_a_remark():
+    policy = load("scheduling/03-load-ramp.yaml")
+    (rule,) = policy.ramps
+    assert words(policy) == []
+    assert (rule.steps, rule.started) == (((1, 0), (100, 300)), True)
+    (driver,) = rule.drivers
+    assert (driver.forward, driver.backward, driver.reset) == (0.1, None, 0.2)
 
 
 @pytest.mark.parametrize("name", ["throttle", "breaker", "outlier", "quota"])
@@ -180,7 +179,8 @@ def test_every_example_loads_without_a_word(name):
 def test_all_examples_load_together():
     policy = manifest.load(ROOT / "examples")
     (limit,), (breaker,) = policy.limits, policy.breakers
-    (destination,), (quota,) = policy.destinations, policy.quotas
+    (destination,), (quota, shed) = policy.destinations, policy.quotas
+    (ramp,) = policy.ramps
     assert (limit.limit.quota, limit.limit.fill_interval) == (2, 60)
     assert (breaker.window, breaker.slow_after, breaker.max_slow, breaker.open_for) == (
         10,
@@ -194,4 +194,7 @@ def test_all_examples_load_together():
         consecutive_5xx=3, interval=5, base_ejection_time=20, max_ejection_percent=100
     )
     assert [work.parameters.priority for work in quota.workloads] == [50, 200]
+    assert (ramp.steps, ramp.drivers[0].reset) == (((1, 0), (100, 120)), 0.2)
+    assert shed.shedding is not None
+    assert shed.shedding.tolerance == 1.5
     assert (quota.capacity, quota.fill_amount, quota.interval) == (10, 10, 1)

@@ -13,6 +13,7 @@ from trafficcore.spec import (
     Policy,
     QuotaRule,
     QuotaSelector,
+    RampRule,
     RateLimitRule,
     Response,
     Scope,
@@ -107,6 +108,7 @@ def policy(*rules: Any) -> Policy:
         breakers=of(BreakRule),
         destinations=of(Destination),
         quotas=of(QuotaRule),
+        ramps=of(RampRule),
     )
 
 

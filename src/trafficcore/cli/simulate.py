@@ -114,7 +114,8 @@ def _prepare(
         _tell_unused(context, paths, found)
         return found, ""
     policy = load(list(paths))
-    if not (policy.limits or policy.breakers or policy.destinations or policy.quotas):
+    rules = (policy.limits, policy.breakers, policy.destinations, policy.quotas, policy.ramps)
+    if not any(rules):
         raise ConfigError("no policy to simulate: `trafficcore check` says what was read")
     note = strange(options["host"], policy)
     if note:

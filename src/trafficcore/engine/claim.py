@@ -3,6 +3,7 @@
 from typing import Any, Final, Self
 
 from trafficcore.core.fair import Waiter
+from trafficcore.outcome import Outcome
 from trafficcore.spec import WorkloadParameters
 
 __all__ = ["UNLIMITED", "Claim", "Class", "Flow", "Unlimited"]
@@ -113,7 +114,7 @@ class Claim:
             self.queue.refund(now, self.cost)
             self.queue.release(self.lease)
 
-    def release(self) -> None:
+    def end(self, outcome: Outcome, took: float, now: float) -> None:  # noqa: ARG002  # for others
         """Give slots back, as the call has ended; tokens are spent."""
         self.queue.release(self.lease if self.waiter is None else self.waiter.lease)
 

@@ -21,6 +21,7 @@ from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.quotas import compile_quotas
+from trafficcore.engine.ramps import compile_ramps
 from trafficcore.engine.route import Entry, Routes
 from trafficcore.engine.route_retries import RouteRetries
 from trafficcore.engine.rule import Rule
@@ -34,6 +35,7 @@ from trafficcore.spec import (
     Limit,
     Policy,
     QuotaRule,
+    RampRule,
     RateLimitRule,
     Scope,
 )
@@ -42,7 +44,7 @@ __all__ = ["Build", "Ready", "Shared", "compile_policy", "nothing_to_wait_for", 
 
 #: Connections whose buckets are kept; beyond them only full ones are forgotten.
 _CONNECTIONS = 10_000
-Spec = RateLimitRule | BreakRule | QuotaRule
+Spec = RateLimitRule | BreakRule | QuotaRule | RampRule
 #: What a rule says of sharing, the limit's name, capacity and rate: a bucket that other processes
 #: draw on too, or None where it is to be this process's own.
 Shared = Callable[[str, str, float, float], Any]
@@ -109,9 +111,10 @@ class _Compiler:
             self._add_limit(limit)
         for breaker in self._policy.breakers:
             self._add_break(breaker)
+        ramps = compile_ramps(self._policy.ramps, self._build, self._stock, self._rule)
         quotas = compile_quotas(self._policy.quotas, self._build, self._stock, self._rule)
-        for place, entries in quotas.entries.items():
-            self._entries.setdefault(place, []).extend(entries)
+        for place, entry in (*ramps.entries, *quotas.entries):
+            self._entries.setdefault(place, []).append(entry)
         clusters = compile_clusters(
             self._policy.destinations, self._build, self._stock, self._rules
         )
@@ -127,6 +130,7 @@ class _Compiler:
             rules=tuple(self._rules),
             limits=tuple(self._limits),
             breaks=tuple(self._breaks),
+            ramps=ramps.stages,
             quotas=quotas.stages,
             clusters=clusters.all,
             feeds=clusters.feeds,

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate, compile_header, compile_request, on_path
-from trafficcore.engine.route import Choice
-from trafficcore.engine.schedule import QuotaStage
+from trafficcore.engine.route import Choice, Claimed
 from trafficcore.engine.selectors import selector_test, selects
 from trafficcore.engine.stages import BreakStage, LimitStage
 from trafficcore.spec import HeaderMatch, QuotaSelector, RequestMatch, Scope
@@ -122,12 +121,12 @@ class BreakEntry(_Scoped):
 
 
 class QuotaEntry:
-    """A quota in one direction: any one of its selectors that fits service and labels is enough."""
+    """A quota, ramp or meter at one place: any of its selectors that fits a request is enough."""
 
     looks_at_path = False
 
     def __init__(
-        self, identity: Identity, selectors: Sequence[QuotaSelector], stage: QuotaStage
+        self, identity: Identity, selectors: Sequence[QuotaSelector], stage: Claimed
     ) -> None:
         self._identity = identity
         self._stages = (None, stage)

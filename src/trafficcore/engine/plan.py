@@ -69,7 +69,7 @@ class Plan:
         self,
         limits: tuple[LimitStage, ...] = (),
         breaks: tuple[BreakStage, ...] = (),
-        quotas: tuple[QuotaStage, ...] = (),
+        quotas: tuple[Any, ...] = (),
         cluster: Cluster | None = None,
     ) -> None:
         self.limits = limits
@@ -80,9 +80,10 @@ class Plan:
         self.connections = connections or None
         self.breaks = breaks
         self.breaker: Any = _one_of([stage.breaker for stage in breaks], BreakerGroup)
+        #: Whatever is claimed: of meters, of load ramps and of quotas, in this order.
         self.quotas = quotas
         #: The one quota there is, if it is a plain one; None where there are more or none.
-        self.quota = quotas[0] if len(quotas) == 1 and quotas[0].plain else None
+        self.quota: QuotaStage | None = quotas[0] if len(quotas) == 1 and quotas[0].plain else None
         #: Whether the end of a call makes room for the next.
         self.holds = any(stage.holds for stage in quotas)
         self.cluster = cluster
@@ -93,7 +94,7 @@ class Plan:
         ]
         if cluster is not None and cluster.rule is not None:
             rules.append(cluster.rule)
-        self.rules = tuple(rules)
+        self.rules = tuple(dict.fromkeys(rules))  # the meters of a rule are that rule as well
         #: Requests that followed this plan: every rule of it was hit so often.
         self.hits = 0
         for rule in self.rules:

@@ -138,5 +138,5 @@ def _switch(policy: Policy, pattern: str, on: bool) -> tuple[Policy, int]:
             for it, rule in zip(meant, rules, strict=True)
         )
 
-    lists = ("limits", "breakers", "destinations", "quotas")
+    lists = ("limits", "breakers", "destinations", "ramps", "quotas")
     return attrs.evolve(policy, **{name: changed(getattr(policy, name)) for name in lists}), found

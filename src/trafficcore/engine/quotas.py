@@ -10,26 +10,29 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from trafficcore.core.fair import KeyedQueues, QuotaQueue, Slots, TokenBucket
+from trafficcore.core.load import LoadQueue
 from trafficcore.engine.entries import QuotaEntry
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.labelled import LabelledStage
+from trafficcore.engine.metering import MeterStage
+from trafficcore.engine.places import Place, about, by_place, elsewhere
+from trafficcore.engine.route import Claimed
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.shadow import ShadowQueue
+from trafficcore.engine.shedding import LoadStage, settings_of
 from trafficcore.engine.stock import Stock
-from trafficcore.spec import Direction, LabelKeys, QuotaRule, QuotaSelector
+from trafficcore.spec import LabelKeys, QuotaRule, QuotaSelector
 
 if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
 
-__all__ = ["Place", "QuotaSet", "compile_quotas", "places", "selectors_of"]
+__all__ = ["QuotaSet", "compile_quotas"]
 
-#: Where requests are seen: a direction, or the name of a control point of the application's own.
-Place = Direction | str
-
-_POINTS: dict[str, Place] = {"ingress": Direction.INBOUND, "egress": Direction.OUTBOUND}
 #: Values of a label whose budgets are kept; beyond them only full ones are forgotten.
 _KEYS = 10_000
+#: Meters refuse nobody, and come before all that might.
+_METERS = -1
 
 MakeRule = Callable[[Hashable, QuotaRule, str, str], Rule]
 
@@ -39,7 +42,7 @@ class QuotaSet:
     """The stages in the order of the policies, and the entries in the order of the requests."""
 
     stages: tuple[QuotaStage, ...]
-    entries: dict[Place, list[QuotaEntry]]
+    entries: tuple[tuple[Place, QuotaEntry], ...]
 
 
 def compile_quotas(
@@ -49,21 +52,26 @@ def compile_quotas(
     stages: list[QuotaStage] = []
     found: list[tuple[int, Place, QuotaEntry]] = []
     for spec in specs:
-        why_not = _why_not(spec, build)
+        why_not = elsewhere(spec, build.identity)
         key = _key(spec)
-        rule = make_rule(key, spec, _about(spec), why_not)
+        rule = make_rule(key, spec, about(spec), why_not)
         if why_not:
             continue
         stage = _stage(rule, spec, build, stock, key)
         stages.append(stage)
-        for place in places(spec):
-            entry = QuotaEntry(build.identity, selectors_of(spec, place), stage)
-            found.append((_rank(spec), place, entry))
+        whole: list[tuple[int, tuple[QuotaSelector, ...], Claimed]] = [
+            (_rank(spec), spec.selectors, stage)
+        ]
+        if spec.shedding is not None:
+            meter = MeterStage(rule, stage.queue.record)
+            whole.append((_METERS, spec.shedding.meters or spec.selectors, meter))
+        found += [
+            (rank, place, QuotaEntry(build.identity, selectors, one))
+            for rank, all_selectors, one in whole
+            for place, selectors in by_place(all_selectors, spec.direction).items()
+        ]
     found.sort(key=lambda one: one[0])
-    entries: dict[Place, list[QuotaEntry]] = {}
-    for _, place, entry in found:
-        entries.setdefault(place, []).append(entry)
-    return QuotaSet(tuple(stages), entries)
+    return QuotaSet(tuple(stages), tuple((place, entry) for _, place, entry in found))
 
 
 def _rank(spec: QuotaRule) -> int:
@@ -72,24 +80,18 @@ def _rank(spec: QuotaRule) -> int:
     return 1 if spec.in_flight else 2
 
 
-def _why_not(spec: QuotaRule, build: "Build") -> str:
-    identity = build.identity
-    why_not = identity.selects(spec.namespace, spec.labels)
-    if spec.gateway is not None and spec.gateway is not identity.gateway:
-        why_not = why_not or ("for gateways" if spec.gateway else "for workloads")
-    return why_not
-
-
 def _key(spec: QuotaRule) -> Hashable:
     """Return what a reload knows the policy's state by."""
     return (
         "quota", spec.namespace, spec.labels, spec.selectors, spec.direction, _bucket(spec),
-        spec.max_inflight_duration, spec.queue, spec.keys.limit, spec.max_idle_time,
+        spec.max_inflight_duration, spec.queue, spec.keys.limit, spec.max_idle_time, spec.shedding,
     )  # fmt: skip
 
 
 def _stage(rule: Rule, spec: QuotaRule, build: "Build", stock: Stock, key: Hashable) -> QuotaStage:
     queue = stock.take(("queue", key), lambda: _queues(spec, build))
+    if spec.shedding is not None:
+        return LoadStage(rule, queue, spec, build.tell)
     if spec.keys != LabelKeys() or spec.in_flight:
         return LabelledStage(rule, queue, spec, build.tell)
     if spec.shadow:
@@ -99,6 +101,10 @@ def _stage(rule: Rule, spec: QuotaRule, build: "Build", stock: Stock, key: Hasha
 
 def _queues(spec: QuotaRule, build: "Build") -> Any:
     lock = new_lock()
+    if spec.shedding is not None:  # no rate is known for long: nobody is refused by foresight
+        return guarded(LoadQueue, build.locked)(
+            settings_of(spec.shedding), lock=lock, max_waiting=build.max_waiting
+        )
 
     def make() -> Any:
         return guarded(QuotaQueue, build.locked)(
@@ -131,26 +137,3 @@ def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
         spec.capacity, spec.fill_amount, spec.interval, spec.continuous_fill,
         spec.delay_initial_fill,
     )  # fmt: skip
-
-
-def places(spec: QuotaRule) -> list[Place]:
-    """Return every place at which a quota looks at requests."""
-    return list(dict.fromkeys(_place(spec, selector) for selector in spec.selectors))
-
-
-def selectors_of(spec: QuotaRule, place: Place) -> list[QuotaSelector]:
-    """Return the selectors that look at one place; `apply_to_traffic` overrules them."""
-    return [selector for selector in spec.selectors if _place(spec, selector) == place]
-
-
-def _place(spec: QuotaRule, selector: QuotaSelector) -> Place:
-    return spec.direction or _POINTS.get(selector.control_point, selector.control_point)
-
-
-def _about(spec: QuotaRule) -> str:
-    words = (
-        f"{place.value if isinstance(place, Direction) else place} {selector.service or '*'}"
-        for place in places(spec)
-        for selector in selectors_of(spec, place)
-    )
-    return ", ".join(words)

@@ -6,20 +6,24 @@ caller's to choose.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import strip_port
+from trafficcore.engine.metering import MeterStage
 from trafficcore.engine.plan import Plan
+from trafficcore.engine.ramp import RampStage
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
 
-__all__ = ["Choice", "Entry", "Routes"]
+__all__ = ["Choice", "Claimed", "Entry", "Routes"]
 
-Stage = LimitStage | BreakStage | QuotaStage
+#: What a plan has claimed, in this order of kinds.
+Claimed: TypeAlias = MeterStage | RampStage | QuotaStage
+Stage: TypeAlias = LimitStage | BreakStage | Claimed
 
 _MOST_HOSTS: Final = 512
 _MOST_PATHS: Final = 1024
@@ -161,11 +165,11 @@ class Routes:
             plan = self._plans[key] = Plan(
                 tuple(_of(LimitStage, present)),
                 tuple(_of(BreakStage, present)),
-                tuple(_of(QuotaStage, present)),
+                tuple(_of((MeterStage, RampStage, QuotaStage), present)),
                 cluster,
             )
         return plan
 
 
-def _of(kind: type[Any], stages: Iterable[Any]) -> list[Any]:
+def _of(kind: type[Any] | tuple[type[Any], ...], stages: Iterable[Any]) -> list[Any]:
     return [stage for stage in stages if isinstance(stage, kind)]

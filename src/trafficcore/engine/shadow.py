@@ -11,7 +11,7 @@ from trafficcore.engine.rule import Rule
 from trafficcore.engine.stages import Tell
 from trafficcore.outcome import Reason
 
-__all__ = ["ShadowBreaker", "ShadowLimit", "ShadowQueue"]
+__all__ = ["ShadowBreaker", "ShadowLimit", "ShadowQueue", "ShadowSample"]
 
 #: An era that no breaker ever has, and a lease that nobody ever gets.
 _STRAY: Final = -1
@@ -82,6 +82,13 @@ class ShadowQueue(_Paying):
         """Give back what the last request has taken, if it has taken anything."""
         if self._paid:
             self._machine.refund(now, cost)
+
+
+class ShadowSample(_Paying):
+    """A load ramp in shadow: everybody goes on."""
+
+    __slots__ = ()
+    reason = Reason.RAMPING
 
 
 class ShadowBreaker(_Shadow):

@@ -21,6 +21,8 @@ def snapshot(engine: "Engine", table: Table, sides: Iterable[Side], now: float) 
         )
     for stage in table.breaks:
         details.setdefault(id(stage.rule), {})["breaker"] = stage.breaker.snapshot(now)
+    for ramp in table.ramps:
+        details.setdefault(id(ramp.rule), {})["ramp"] = ramp.snapshot(now)
     for quota in table.quotas:
         details.setdefault(id(quota.rule), {})["quota"] = quota.snapshot(now)
     return {

@@ -7,6 +7,7 @@ import attrs
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.plan import Plan
+from trafficcore.engine.ramp import RampStage
 from trafficcore.engine.route import Routes
 from trafficcore.engine.route_retries import RouteRetries
 from trafficcore.engine.rule import Rule
@@ -34,6 +35,7 @@ class Table:
     rules: tuple[Rule, ...]
     limits: tuple[LimitStage, ...]
     breaks: tuple[BreakStage, ...]
+    ramps: tuple[RampStage, ...]
     quotas: tuple[QuotaStage, ...]
     clusters: tuple[Cluster, ...]
     feeds: tuple[Feed, ...]

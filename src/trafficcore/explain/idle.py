@@ -6,12 +6,21 @@ from trafficcore.engine import Facts, Identity
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.identity import host_matches, strip_port
 from trafficcore.engine.match import compile_header
-from trafficcore.engine.quotas import selectors_of
+from trafficcore.engine.places import by_place
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.selectors import selects
 from trafficcore.explain.rules import Spec
 from trafficcore.explain.scope import header_words, selector_words
-from trafficcore.spec import Destination, Direction, HeaderMatch, Op, QuotaRule, RequestParts, Scope
+from trafficcore.spec import (
+    Destination,
+    Direction,
+    HeaderMatch,
+    Op,
+    QuotaRule,
+    RampRule,
+    RequestParts,
+    Scope,
+)
 
 __all__ = ["Seen"]
 
@@ -38,8 +47,8 @@ class Seen:
             return self._destination(spec, rule)
         if rule.why_not:
             return f"not here: {rule.why_not}"
-        if isinstance(spec, QuotaRule):
-            return self._quota(spec, rule)
+        if isinstance(spec, (QuotaRule, RampRule)):
+            return self._selecting(spec, rule)
         return self._scope(spec.scope, rule)
 
     def _side(self, rule: Rule) -> str:
@@ -67,8 +76,8 @@ class Seen:
         shown = "" if value is None else f" (it is {value!r})"
         return f"{header_words(header, met=False)}{shown}"
 
-    def _quota(self, spec: QuotaRule, rule: Rule) -> str:
-        selectors = selectors_of(spec, self.facts.direction)
+    def _selecting(self, spec: QuotaRule | RampRule, rule: Rule) -> str:
+        selectors = by_place(spec.selectors, spec.direction).get(self.facts.direction, [])
         if not selectors:
             return self._side(rule)
         fitting = [

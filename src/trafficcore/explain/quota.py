@@ -11,10 +11,11 @@ from trafficcore.engine.turns import turns
 from trafficcore.explain.labelled import own_labels
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.refusal import answered
-from trafficcore.explain.scope import label_words, process, requests, selector_words
+from trafficcore.explain.scope import label_words, place_words, process, requests
+from trafficcore.explain.shedding import shed_meanings
 from trafficcore.explain.words import count, exact, listed, number, rate, share, span
 from trafficcore.outcome import Reason
-from trafficcore.spec import QuotaRule, QuotaSelector, Workload, WorkloadParameters
+from trafficcore.spec import QuotaRule, Workload, WorkloadParameters
 
 __all__ = ["patience", "quota_meanings", "shares"]
 
@@ -27,7 +28,7 @@ def quota_meanings(rule: QuotaRule) -> tuple[Meaning, ...]:
     return (
         process(rule.namespace, rule.labels, rule.gateway),
         _requests(rule),
-        *(_slots(rule) if rule.in_flight else _tokens(rule)),
+        *_budget(rule),
         *own_labels(rule),
         *_workloads(rule),
         _refusal(rule),
@@ -50,18 +51,13 @@ def patience(parameters: WorkloadParameters) -> str:
 
 
 def _requests(rule: QuotaRule) -> Meaning:
-    return requests(_selector(selector, rule) for selector in rule.selectors)
+    return requests(place_words(selector, rule.direction) for selector in rule.selectors)
 
 
-def _selector(selector: QuotaSelector, rule: QuotaRule) -> str:
-    points = {"ingress": "inbound", "egress": "outbound"}
-    side = points.get(selector.control_point, f"{selector.control_point}'s")
-    if rule.direction is not None:
-        side = rule.direction.value
-    words = selector_words(selector)
-    where = "" if words == "any request" else f" where {words}"
-    port = f":{selector.port}" if selector.port else ""
-    return f"{side} {selector.service or '*'}{port}{where}"
+def _budget(rule: QuotaRule) -> Iterator[Meaning]:
+    if rule.shedding is not None:
+        return shed_meanings(rule, rule.shedding)
+    return _slots(rule) if rule.in_flight else _tokens(rule)
 
 
 def _past(rule: QuotaRule) -> str:
@@ -183,6 +179,8 @@ def _shares(rule: QuotaRule) -> Iterator[Meaning]:
 def _amount(rule: QuotaRule, part: Fraction) -> str:
     if rule.in_flight:
         return "places"
+    if rule.shedding is not None:
+        return "tokens"
     per_second = exact(rule.fill_amount) / exact(rule.interval)
     return f"tokens, {number(part * per_second)} a second"
 

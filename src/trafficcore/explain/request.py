@@ -14,7 +14,9 @@ from trafficcore.engine import Engine, Facts, Identity, Permit, Queued, Rejectio
 from trafficcore.engine.claim import UNLIMITED
 from trafficcore.engine.compile import virtual_hosts
 from trafficcore.engine.identity import host_matches, strip_port
+from trafficcore.engine.metering import MeterStage
 from trafficcore.engine.plan import Plan
+from trafficcore.engine.ramp import RampStage
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
 from trafficcore.explain.breaking import trips
@@ -103,7 +105,9 @@ def _steps(plan: Plan, facts: Facts, by_rule: dict[int, RuleMeaning]) -> Iterato
     stages: list[tuple[str, Any, Callable[..., Iterator[str]]]] = [
         *(("limit", stage, _limit) for stage in plan.limits),
         *(("breaker", stage, _break) for stage in plan.breaks),
-        *(("quota", stage, _quota) for stage in plan.quotas),
+        *(("ramp", stage, _ramp) for stage in plan.quotas if isinstance(stage, RampStage)),
+        *(("meter", stage, _meter) for stage in plan.quotas if isinstance(stage, MeterStage)),
+        *(("quota", stage, _quota) for stage in plan.quotas if isinstance(stage, QuotaStage)),
     ]
     for name, stage, texts in stages:
         rule = by_rule[id(stage.rule)]
@@ -156,6 +160,16 @@ def _break(_stage: BreakStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str
     yield f"Then every such request is refused {refusal} for {span(spec.open_for)}."
 
 
+def _ramp(_stage: RampStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str]:
+    spec: Any = rule.spec
+    by = f" by its {spec.session}" if spec.session else ""
+    yield f"Among the share that goes on{by}, or refused: {find(rule.meanings, 'refusal')}."
+
+
+def _meter(_stage: MeterStage, _rule: RuleMeaning, _facts: Facts) -> Iterator[str]:
+    yield "How long it takes is counted for that rule, if it ends well."
+
+
 def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
     spec: Any = rule.spec
     claim = stage.claim(facts)
@@ -163,6 +177,9 @@ def _quota(stage: QuotaStage, rule: RuleMeaning, facts: Facts) -> Iterator[str]:
         yield f"Not limited: it has no label {spec.keys.limit}."
         return
     flow = claim.flow
+    if spec.shedding is not None:
+        yield f"Of the workload {flow.name}; passes while latencies are as ever, else by its share."
+        return
     what = "place" if spec.in_flight else "token"
     tokens = f"{number(claim.cost)} of {count(spec.capacity, what)}"
     if not spec.queue:

@@ -12,10 +12,19 @@ from trafficcore.explain.ejection import ejected_after, out_for
 from trafficcore.explain.limit import pace
 from trafficcore.explain.meaning import find
 from trafficcore.explain.quota import shares
+from trafficcore.explain.ramp import steps_of
 from trafficcore.explain.room import fewest_hosts, most_out
 from trafficcore.explain.rules import Hosts, RuleMeaning
+from trafficcore.explain.shedding import shed_words
 from trafficcore.explain.words import count, number, rate, share, span
-from trafficcore.spec import BreakRule, Destination, QuotaRule, RateLimitRule, TrafficPolicy
+from trafficcore.spec import (
+    BreakRule,
+    Destination,
+    QuotaRule,
+    RampRule,
+    RateLimitRule,
+    TrafficPolicy,
+)
 
 __all__ = ["COLUMNS", "Row", "rows", "sums"]
 
@@ -53,18 +62,24 @@ def rows(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[Row]:
             yield Row(name, *_row(spec, rule), here)
 
 
-def _row(spec: RateLimitRule | BreakRule | QuotaRule, rule: RuleMeaning) -> tuple[str, str, str]:
+def _row(
+    spec: RateLimitRule | BreakRule | RampRule | QuotaRule, rule: RuleMeaning
+) -> tuple[str, str, str]:
     refusal = find(rule.meanings, "refusal").split(" ")[0]
     if isinstance(spec, RateLimitRule):
         more = f"; {count(len(spec.overrides), 'override')}" if spec.overrides else ""
         return f"{pace(spec.limit)}{more}", "", refusal
+    if isinstance(spec, RampRule):
+        return steps_of(spec), "", refusal
     if isinstance(spec, BreakRule):
         if not spec.can_trip:
             return "", "nothing", ""
         after = f"{'; '.join(trips(spec))} in {span(spec.window)}"
         return "", after, f"{refusal} for {span(spec.open_for)}"
     most = f"{number(spec.capacity)} in flight"
-    if not spec.in_flight:
+    if spec.shedding is not None:
+        most = shed_words(spec.shedding)
+    elif not spec.in_flight:
         most = f"{number(spec.capacity)} at once, then {rate(spec.fill_amount, spec.interval)}"
     if spec.keys.limit:
         most = f"each {spec.keys.limit}: {most}"

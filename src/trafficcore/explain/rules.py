@@ -14,11 +14,13 @@ from trafficcore.explain.destination import destination_meanings
 from trafficcore.explain.limit import limit_meanings
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.quota import quota_meanings
+from trafficcore.explain.ramp import ramp_meanings
 from trafficcore.spec import (
     BreakRule,
     Destination,
     Policy,
     QuotaRule,
+    RampRule,
     RateLimitRule,
     Source,
     full_name,
@@ -26,11 +28,12 @@ from trafficcore.spec import (
 
 __all__ = ["Hosts", "RuleMeaning", "Spec", "compiled", "explain", "meaning_of", "specs"]
 
-Spec = RateLimitRule | BreakRule | QuotaRule | Destination
+Spec = RateLimitRule | BreakRule | RampRule | QuotaRule | Destination
 
 _MEANINGS: dict[type, Callable[..., tuple[Meaning, ...]]] = {
     RateLimitRule: limit_meanings,
     BreakRule: breaker_meanings,
+    RampRule: ramp_meanings,
     QuotaRule: quota_meanings,
 }
 
@@ -85,9 +88,10 @@ class RuleMeaning:
 
 
 def specs(policy: Policy) -> Iterator[Spec]:
-    """Yield the rules in the engine's order: limits, breakers, quotas, destinations."""
+    """Yield the rules in the engine's order: limits, breakers, ramps, quotas, destinations."""
     yield from policy.limits
     yield from policy.breakers
+    yield from policy.ramps
     yield from policy.quotas
     yield from policy.destinations
 

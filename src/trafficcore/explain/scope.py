@@ -7,6 +7,7 @@ from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.words import listed
 from trafficcore.spec import (
     AddressMatch,
+    Direction,
     Expression,
     HeaderMatch,
     LabelMatcher,
@@ -24,6 +25,7 @@ __all__ = [
     "header_words",
     "label_words",
     "match_words",
+    "place_words",
     "process",
     "query_words",
     "requests",
@@ -132,6 +134,18 @@ def selector_words(selector: QuotaSelector) -> str:
         found.append(f"path {verb} {parts.path[:-1] if begins else parts.path}")
     found += [f"header {name} is {value or 'empty'}" for name, value in parts.headers]
     return listed(found) or "any request"
+
+
+def place_words(selector: QuotaSelector, direction: Direction | None) -> str:
+    """Say where a selector looks at requests, and at which; a policy's direction overrules it."""
+    points = {"ingress": "inbound", "egress": "outbound"}
+    side = points.get(selector.control_point, f"{selector.control_point}'s")
+    if direction is not None:
+        side = direction.value
+    words = selector_words(selector)
+    where = "" if words == "any request" else f" where {words}"
+    port = f":{selector.port}" if selector.port else ""
+    return f"{side} {selector.service or '*'}{port}{where}"
 
 
 def _requirement(requirement: Requirement) -> str:

@@ -3,6 +3,7 @@
 import attrs
 
 from trafficcore.engine.identity import Identity
+from trafficcore.engine.places import elsewhere
 from trafficcore.judge.case import Case, HostCounts
 from trafficcore.judge.ejection import ejection
 from trafficcore.judge.locality import locality
@@ -50,9 +51,6 @@ def _rules_for(who: Identity, policy: Policy) -> Policy:
         policy,
         limits=tuple(rule for rule in policy.limits if not who.excludes(rule.scope)),
         breakers=tuple(rule for rule in policy.breakers if not who.excludes(rule.scope)),
-        quotas=tuple(
-            rule
-            for rule in policy.quotas
-            if rule.gateway in (None, who.gateway) and not who.selects(rule.namespace, rule.labels)
-        ),
+        ramps=tuple(rule for rule in policy.ramps if not elsewhere(rule, who)),
+        quotas=tuple(rule for rule in policy.quotas if not elsewhere(rule, who)),
     )

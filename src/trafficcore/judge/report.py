@@ -5,7 +5,7 @@ code: one line each with how many there are and where the first is; `verbose` li
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from itertools import groupby
 from typing import Any
 
@@ -95,7 +95,10 @@ def _count(number: int, name: str) -> str:
 
 def _counts(report: Report) -> dict[str, int]:
     policy = report.policy
-    kinds = (policy.limits, policy.breakers, policy.destinations, policy.quotas) if policy else ()
+    kinds: tuple[Sized, ...] = ()
+    if policy is not None:
+        lists = (policy.limits, policy.breakers, policy.destinations)
+        kinds = (*lists, policy.quotas, policy.ramps)
     return {
         "rules": sum(map(len, kinds)),
         "faults": len(report.errors),

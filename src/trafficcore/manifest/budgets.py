@@ -1,5 +1,6 @@
 """The parameters of the suite's limiters: how a budget fills, whose it is, what a refusal says."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from trafficcore.manifest.fields import Effect, Field, Object, Record
@@ -10,6 +11,7 @@ from trafficcore.spec import LabelKeys
 
 __all__ = [
     "CONCURRENCY",
+    "NO_LIMIT",
     "RATE",
     "REQUEST_PARAMETERS",
     "build_bucket",
@@ -61,6 +63,10 @@ REQUEST_PARAMETERS = Object(
 )
 
 
+#: The parameters of a policy that has no budget for each value of a label.
+NO_LIMIT: Mapping[str, str] = {}
+
+
 def tell_nothing(*names: str) -> Any:
     """Make the rule that warns of a budget of nothing."""
 
@@ -83,7 +89,7 @@ def build_bucket(parameters: Record) -> dict[str, Any]:
     }
 
 
-def build_keys(parameters: Record, other: Record | None) -> LabelKeys:
+def build_keys(parameters: Record | Mapping[str, str], other: Record | None) -> LabelKeys:
     """Return the labels that a request may say something by; `other` is scheduler or request."""
     own = {
         name: (other.get(f"{name}_label_key") or "") if other is not None else ""

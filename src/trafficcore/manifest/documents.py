@@ -18,6 +18,8 @@ from trafficcore.manifest.common import METADATA, Document, Kind
 from trafficcore.manifest.declared import DECLARING, Declared, declare
 from trafficcore.manifest.destination import DESTINATION
 from trafficcore.manifest.fields import Effect, Field, Object, Record, join, nearest
+from trafficcore.manifest.latency import AVERAGE_LATENCY_SCHEDULING
+from trafficcore.manifest.load_ramp import LOAD_RAMPING
 from trafficcore.manifest.nodes import Mapping, Node, Scalar
 from trafficcore.manifest.places import Places
 from trafficcore.manifest.problems import Notes, short
@@ -31,7 +33,7 @@ from trafficcore.manifest.siblings import (
 )
 from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
-from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RateLimitRule
+from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RampRule, RateLimitRule
 
 __all__ = ["KINDS", "LATER_KINDS", "Reading", "top"]
 
@@ -45,17 +47,13 @@ KINDS = {
         RATE_LIMITING,
         CONCURRENCY_LIMITING,
         CONCURRENCY_SCHEDULING,
+        LOAD_RAMPING,
+        AVERAGE_LATENCY_SCHEDULING,
     )
 }
 
 #: Kinds that mean something to this library, and will be read in time.
-LATER_KINDS = frozenset(
-    (
-        "AverageLatencySchedulingPolicy",
-        "LoadRampingPolicy",
-        "ServiceEntry",
-    )
-)
+LATER_KINDS = frozenset(("ServiceEntry",))
 #: Kinds that are read for what the rules of others are about, and for nothing else.
 READ_IN_PART = {
     "Ingress": "its hosts and what stands behind them",
@@ -131,6 +129,7 @@ class Reading:
             breakers=of(BreakRule),
             destinations=of(Destination),
             quotas=of(QuotaRule),
+            ramps=of(RampRule),
             declared=self.declared.for_engine(),
             notices=notices,
         )

@@ -10,12 +10,20 @@ from trafficcore.manifest.shapes import ANYTHING, STRINGS, ListOf
 from trafficcore.manifest.types import TEXT, Duration, Int, Text
 from trafficcore.spec import QuotaSelector, RequestParts, full_name
 
-__all__ = ["SELECTING", "TOP", "build_head", "build_selectors"]
+__all__ = [
+    "REQUESTS",
+    "SELECTING",
+    "TOP",
+    "build_head",
+    "build_selectors",
+    "without_effect",
+]
 
 _ANY = "any"
 
 
-def _without_effect(name: str, kind: Any, default: Any, note: str) -> Field:
+def without_effect(name: str, kind: Any, default: Any, note: str) -> Field:
+    """Make a field that does nothing here, which nobody misses."""
     return Field(name, kind, effect=Effect.WARNED, default=default, part=0, quiet=True, note=note)
 
 
@@ -23,7 +31,7 @@ _SELECTOR = Object(
     (
         Field("service", TEXT),
         Field("control_point", TEXT, default="ingress"),
-        _without_effect("agent_group", TEXT, "default", "this process is its own agent"),
+        without_effect("agent_group", TEXT, "default", "this process is its own agent"),
         Field("label_matcher", LABEL_MATCHER),
         Field("port", Object((Field("number", Int(least=0, most=65535)),))),
     )
@@ -31,12 +39,12 @@ _SELECTOR = Object(
 _NAMED = "a service is found by its name, namespace and port"
 _TARGET = Object(
     (
-        _without_effect("group", TEXT, "", _NAMED),
-        _without_effect("kind", TEXT, "Service", _NAMED),
+        without_effect("group", TEXT, "", _NAMED),
+        without_effect("kind", TEXT, "Service", _NAMED),
         Field("name", Text(least=1), required=True),
         Field("namespace", TEXT),
         Field("port", Int(least=1, most=65535)),
-        _without_effect("section_name", TEXT, "", _NAMED),
+        without_effect("section_name", TEXT, "", _NAMED),
     )
 )
 _MATCH_REQUEST = Object(
@@ -54,11 +62,15 @@ _ALERTER = Object(
         Field("labels", STRINGS),
     )
 )
-#: The fields that stand beside what a policy limits by.
-SELECTING = (
+#: The fields that say which requests are meant.
+REQUESTS = (
     Field("selectors", ListOf(_SELECTOR)),
     Field("match_requests", ListOf(_MATCH_REQUEST)),
-    _without_effect("alerter", _ALERTER, None, "what happens is told by the log"),
+)
+#: The fields that stand beside what a policy limits by.
+SELECTING = (
+    *REQUESTS,
+    without_effect("alerter", _ALERTER, None, "what happens is told by the log"),
 )
 #: The fields that stand beside it in `spec`.
 TOP = (
@@ -78,13 +90,16 @@ TOP = (
 )
 
 
-def build_head(spec: Record, body: Record, document: Document) -> dict[str, Any]:
-    """Return what every rule of the suite says of itself."""
+def build_head(
+    spec: Record, body: Record, document: Document, at: Record | None = None
+) -> dict[str, Any]:
+    """Return what every rule of the suite says of itself; it stands at `at`, else at `body`."""
+    place = at or body
     selector = spec.sub("workload_selector")
     wanted = spec.get("apply_to_traffic", "")
     direction, gateway = traffic(wanted, is_gateway=False) if wanted else (None, None)
     return {
-        "source": document.source(body.node, body.path),
+        "source": document.source(place.node, place.path),
         "namespace": document.namespace,
         "labels": selector.get("labels", ()) if selector else (),
         "direction": direction,

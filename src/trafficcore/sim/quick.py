@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import attrs
 
-from trafficcore.engine.quotas import places
+from trafficcore.engine.places import Place, by_place
 from trafficcore.errors import ConfigError
 from trafficcore.manifest.units import NotThis, duration
-from trafficcore.spec import Direction, Op, Policy, QuotaRule, Scope, full_name
+from trafficcore.spec import Direction, Op, Policy, QuotaRule, RampRule, Scope, full_name
 
 __all__ = ["Words", "scenario_of", "strange"]
 
@@ -136,7 +136,7 @@ def _hosts(policy: Policy) -> list[str]:
         if scope.vhost is not None:
             found.append(scope.vhost.name)
         found += [service.name for service in scope.services]
-    found += [selector.service for quota in policy.quotas for selector in quota.selectors]
+    found += [selector.service for rule in _selecting(policy) for selector in rule.selectors]
     return [host for host in dict.fromkeys(found) if host and not host.startswith("*")]
 
 
@@ -169,9 +169,9 @@ def _scope(policy: Policy, host: str) -> dict[str, Any]:
         if not names or {"*", full_name(host, scope.namespace)} & {*names}:
             labels, gateway = dict(scope.labels), scope.gateway
             return {"labels": labels, "namespace": scope.namespace, "gateway": gateway}
-    for quota in policy.quotas:
-        labels, gateway = dict(quota.labels), bool(quota.gateway)
-        return {"labels": labels, "namespace": quota.namespace, "gateway": gateway}
+    for rule in _selecting(policy):
+        labels, gateway = dict(rule.labels), bool(rule.gateway)
+        return {"labels": labels, "namespace": rule.namespace, "gateway": gateway}
     for destination in policy.destinations:
         return {"labels": dict(destination.labels), "namespace": destination.namespace}
     return {}
@@ -183,16 +183,22 @@ def _outbound(words: Words, policy: Policy) -> bool:
     scopes = _scopes(policy)
     if any(scope.direction is Direction.INBOUND for scope in scopes):
         return False
-    return bool(scopes or policy.destinations) or any(map(_is_outbound, policy.quotas))
+    return bool(scopes or policy.destinations) or any(map(_is_outbound, _selecting(policy)))
 
 
-def _is_outbound(quota: QuotaRule) -> bool:
-    return Direction.OUTBOUND in places(quota)
+def _selecting(policy: Policy) -> list[QuotaRule | RampRule]:
+    return [*policy.quotas, *policy.ramps]
+
+
+def _is_outbound(rule: QuotaRule | RampRule) -> bool:
+    return Direction.OUTBOUND in by_place(rule.selectors, rule.direction)
 
 
 def _own_point(policy: Policy) -> dict[str, str]:
     """Return the control point that the policies are about, if they are about no other place."""
-    named = [place for quota in policy.quotas for place in places(quota)]
+    named: list[Place] = []
+    for rule in _selecting(policy):
+        named += by_place(rule.selectors, rule.direction)
     if _scopes(policy) or policy.destinations or any(isinstance(it, Direction) for it in named):
         return {}
     return {"control_point": str(named[0])} if named else {}

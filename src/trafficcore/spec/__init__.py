@@ -12,6 +12,7 @@ from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
 from trafficcore.spec.endpoints import EndpointSpec, split_address
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
+from trafficcore.spec.loads import RampDriver, RampRule
 from trafficcore.spec.names import full_name
 from trafficcore.spec.outliers import OutlierDetection
 from trafficcore.spec.patterns import pattern
@@ -25,6 +26,7 @@ from trafficcore.spec.quotas import (
     RequestParts,
     Requirement,
     RequirementOp,
+    Shedding,
     Workload,
     WorkloadParameters,
 )
@@ -74,6 +76,8 @@ __all__ = [
     "QueryMatch",
     "QuotaRule",
     "QuotaSelector",
+    "RampDriver",
+    "RampRule",
     "RateLimitRule",
     "RequestMatch",
     "RequestParts",
@@ -85,6 +89,7 @@ __all__ = [
     "RouteTest",
     "Scope",
     "Service",
+    "Shedding",
     "Source",
     "TrafficPolicy",
     "VirtualHost",

@@ -6,6 +6,7 @@ from trafficcore.spec.balancing import Destination
 from trafficcore.spec.breaking import BreakRule
 from trafficcore.spec.declared import DeclaredHosts
 from trafficcore.spec.limits import RateLimitRule
+from trafficcore.spec.loads import RampRule
 from trafficcore.spec.quotas import QuotaRule
 
 __all__ = ["Policy"]
@@ -23,5 +24,6 @@ class Policy:
     breakers: tuple[BreakRule, ...] = ()
     destinations: tuple[Destination, ...] = ()
     quotas: tuple[QuotaRule, ...] = ()
+    ramps: tuple[RampRule, ...] = ()
     declared: tuple[DeclaredHosts, ...] = ()
     notices: tuple[str, ...] = ()

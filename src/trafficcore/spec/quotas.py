@@ -17,6 +17,7 @@ __all__ = [
     "RequestParts",
     "Requirement",
     "RequirementOp",
+    "Shedding",
     "Workload",
     "WorkloadParameters",
 ]
@@ -133,11 +134,35 @@ class LabelKeys:
 
 
 @attrs.frozen(kw_only=True)
+class Shedding:
+    """A budget that is a share of what comes, cut while latencies are too long. Seconds.
+
+    Too long is a mean above `tolerance` times that of the last `long_window`, read anew each
+    `long_step`. Then the share is multiplied by (mean / allowed) ** `slope`, held between the
+    gradients; later it grows by `increment` more each time, and at `max_multiplier` everything
+    passes again. `meters` say whose latencies count; none: those of the policy's own requests.
+    With `cost_by_latency` a request costs what its workload's lately took, in milliseconds.
+    """
+
+    slope: float = -1
+    min_gradient: float = 0.1
+    max_gradient: float = 1
+    increment: float = 0.025
+    max_multiplier: float = 2
+    tolerance: float = 1.25
+    long_window: float = 1800
+    long_step: float = 30
+    meters: tuple[QuotaSelector, ...] = ()
+    cost_by_latency: bool = False
+
+
+@attrs.frozen(kw_only=True)
 class QuotaRule:
     """One policy: `fill_amount` tokens per `interval` seconds, `capacity` at most, then queues.
 
     With `max_inflight_duration` it is about calls in flight: `capacity` of them at once, and one
-    that is not known to have ended by then is taken for ended. Without `queue` nobody waits.
+    that is not known to have ended by then is taken for ended. With `shedding` it is about a share
+    of what comes, and has no amounts of its own. Without `queue` nobody waits.
     `direction` is set where `apply_to_traffic` gives it, and then overrules the control points.
     Nobody waits longer than until `deadline_margin` seconds before his caller gives up.
     """
@@ -150,6 +175,7 @@ class QuotaRule:
     continuous_fill: bool = True
     delay_initial_fill: bool = False
     max_inflight_duration: float | None = None
+    shedding: Shedding | None = None
     queue: bool = True
     keys: LabelKeys = LabelKeys()
     max_idle_time: float = 7200

@@ -61,12 +61,19 @@ class LoadRamp:
             before, begin = target, end
         return before
 
-    def tick(self, *, forward: bool = False, backward: bool = False, reset: bool = False) -> Any:
-        """Move by what the criteria say now; return the percentage from here on."""
+    def tick(
+        self,
+        *,
+        forward: bool = False,
+        backward: bool = False,
+        reset: bool = False,
+        ticks: int = 1,
+    ) -> Any:
+        """Move by what the criteria say now, or said for `ticks`; return the percentage since."""
         if reset:
             self._position = 0
         elif forward and not backward:
-            self._position = min(self._position + 1, self._total)
+            self._position = min(self._position + ticks, self._total)
         elif backward and not forward:
-            self._position = max(self._position - 1, 0)
+            self._position = max(self._position - ticks, 0)
         return self.percent
