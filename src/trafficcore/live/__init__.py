@@ -3,6 +3,7 @@
 from trafficcore.live.balancer import Balancer
 from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
 from trafficcore.live.breakers import Breakers
+from trafficcore.live.budgets import Budgets, Spending
 from trafficcore.live.control_point import ControlPoint
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
@@ -14,6 +15,7 @@ from trafficcore.live.together import Together
 __all__ = [
     "Balancer",
     "Breakers",
+    "Budgets",
     "CircuitBreaker",
     "CircuitOpen",
     "ControlPoint",
@@ -24,5 +26,6 @@ __all__ = [
     "SharedKeyedRateLimiter",
     "SharedRateLimiter",
     "SlidingWindowLimiter",
+    "Spending",
     "Together",
 ]

@@ -9,20 +9,16 @@ Source Aperture's control points, which its SDK has the application name.
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from functools import wraps
-from inspect import iscoroutinefunction
-from types import TracebackType
-from typing import Any, ParamSpec, TypeVar, cast
+from functools import partial
+from typing import Any
 
 from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError, Rejected
+from trafficcore.live.blocks import Block
 from trafficcore.live.drivers import driver_of
 from trafficcore.outcome import Outcome
 
-__all__ = ["ControlPoint", "Passage"]
-
-P = ParamSpec("P")
-R = TypeVar("R")
+__all__ = ["ControlPoint"]
 
 _TAKEN = ("", "ingress", "egress")
 
@@ -63,9 +59,13 @@ class ControlPoint:
 
     def __call__(
         self, labels: Mapping[str, str] | None = None, timeout: float | None = None
-    ) -> "Passage":
+    ) -> Block[Permit]:
         """Return a block and a decorator, sync and async, that asks each time it is used."""
-        return Passage(self, labels, timeout)
+        return Block(
+            partial(self.acquire, labels, timeout),
+            partial(self.acquire_async, labels, timeout),
+            self.settle,
+        )
 
     def acquire(
         self, labels: Mapping[str, str] | None = None, timeout: float | None = None
@@ -105,61 +105,3 @@ def _permit(verdict: Permit | Rejection) -> Permit:
         source = "" if verdict.rule is None else str(verdict.rule)
         raise Rejected(verdict.reason, source=source, retry_after=verdict.retry_after)
     return verdict
-
-
-class Passage:
-    """`with`, `async with` and a decorator; a block is for one use at a time."""
-
-    __slots__ = ("_labels", "_permit", "_point", "_timeout")
-
-    _permit: Permit
-
-    def __init__(
-        self, point: ControlPoint, labels: Mapping[str, str] | None, timeout: float | None
-    ) -> None:
-        self._point = point
-        self._labels = labels
-        self._timeout = timeout
-
-    def __enter__(self) -> Permit:
-        self._permit = self._point.acquire(self._labels, self._timeout)
-        return self._permit
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._point.settle(self._permit, error)
-
-    async def __aenter__(self) -> Permit:
-        self._permit = await self._point.acquire_async(self._labels, self._timeout)
-        return self._permit
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._point.settle(self._permit, error)
-
-    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return `function` as what happens at the control point, each call for itself."""
-        point, labels, timeout = self._point, self._labels, self._timeout
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with Passage(point, labels, timeout):
-                    return await function(*args, **kwargs)
-
-            return cast("Callable[P, R]", coroutine)
-
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with Passage(point, labels, timeout):
-                return function(*args, **kwargs)
-
-        return call

@@ -19,7 +19,7 @@ from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.drivers import Driver
 from trafficcore.live.fair_grant import Grant, Slot
 from trafficcore.live.rates import read_rate
-from trafficcore.outcome import Reason
+from trafficcore.live.tickets import Tickets, refusal
 
 __all__ = ["Grant", "QuotaScheduler", "Slot"]
 
@@ -76,7 +76,7 @@ class QuotaScheduler:
             bucket, lock=new_lock(), tags=tags, max_waiting=max_waiting
         )
         self._try: Callable[[float, float], Any] = self._queue.try_acquire
-        self._driver = Driver(_Tickets(self, self._queue), clock)
+        self._driver = Driver(Tickets(self._queue, self._grant), clock)
         after_fork(self)
 
     def try_acquire(self, cost: float = 1) -> bool:
@@ -183,33 +183,12 @@ class QuotaScheduler:
             return verdict
         raise self._rejected(waiter)
 
+    def _grant(self, waiter: Waiter) -> Grant:
+        return Grant(self, waiter, waiter.cost)
+
     def _rejected(self, waiter: Waiter) -> Rejected:
-        now = self._clock()
-        at = self._queue.retry_at(now, waiter.cost)
-        after = None if at is None or at == inf else max(0, at - now)
-        reason = waiter.reason or Reason.QUEUE_TIMEOUT
-        return Rejected(reason, source=self.name, retry_after=after)
+        return refusal(self._queue, waiter, self._clock(), self.name)
 
     def after_fork(self) -> None:
         """In a fork's child: who waits waits in the parent."""
         self._queue.clear()
-
-
-class _Tickets:
-    """The queue as a driver drives it: a waiter is a ticket, its verdict a grant or a reason."""
-
-    __slots__ = ("_queue", "_scheduler", "cancel", "next_deadline")
-
-    def __init__(self, scheduler: QuotaScheduler, queue: Any) -> None:
-        self._scheduler = scheduler
-        self._queue = queue
-        self.cancel = queue.cancel
-        self.next_deadline = queue.next_deadline
-
-    def poll(self, now: float) -> list[tuple[Any, Any]]:
-        """Return the waiters whose wait is over, each with its verdict."""
-        scheduler = self._scheduler
-        return [
-            (waiter, waiter.reason or Grant(scheduler, waiter, waiter.cost))
-            for waiter in self._queue.poll(now)
-        ]

@@ -84,6 +84,12 @@ class Slots:
             self._ends = deque(end for end in self._ends if end[1] in self._leases)
         return True
 
+    def clear(self) -> None:
+        """Take every call for ended."""
+        self._out = 0
+        self._leases.clear()
+        self._ends.clear()
+
     def earliest(self, cost: float) -> Any:
         """Return when to look again: -inf, it fits; the next end that is certain; `inf`: never."""
         if not self.capacity:
