@@ -21,6 +21,7 @@ from trafficcore.spec import (
     HashCookie,
     LocalityLb,
     OutlierDetection,
+    Subset,
     TrafficPolicy,
     Warmup,
 )
@@ -86,6 +87,32 @@ def test_what_is_hashed_and_how() -> None:
     assert len(hashed(cookie=HashCookie(name="c"))) == 2
     assert hashed() == [
         "Each call goes to an endpoint drawn at random: consistentHash names no key."
+    ]
+
+
+def test_a_subset_in_words_by_what_it_has_of_its_own() -> None:
+    policy = TrafficPolicy(simple="ROUND_ROBIN")
+    rule = attrs.evolve(
+        destination(),
+        policy=policy,
+        subsets=(
+            Subset(name="v1", labels=(("version", "v1"), ("track", "a")), policy=policy),
+            Subset(
+                name="v2",
+                policy=attrs.evolve(policy, max_requests=3),
+                ports=((80, attrs.evolve(policy, simple="RANDOM")),),
+            ),
+        ),
+    )
+    told = [one for one in meanings(rule).meanings if one.key.startswith("subset")]
+    sent = "calls that a route or the label trafficcore/subset sends there go to no others."
+    most = "At most 3 calls are in flight at once; another is answered 503 at once."
+    drawn = "Each call goes to an endpoint drawn at random, by weight."
+    assert [(one.key, one.text) for one in told] == [
+        ("subset v1", f"The endpoints with version=v1 and track=a are the subset v1: {sent}"),
+        ("subset v2", f"The endpoints with no label in particular are the subset v2: {sent}"),
+        ("subset v2 calls in flight", f"In v2: {most}"),
+        ("subset v2 port 80 balancing", f"In v2 on port 80: {drawn}"),
     ]
 
 

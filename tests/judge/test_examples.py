@@ -100,6 +100,7 @@ NEAR_MISSES = {
     "TC508": [("name: x-user", "name: x-user, present_match: true")],
     "TC509": [("regex_match", "exact_match")],
     "TC510": [("{from: us/*", "{from: eu/*"), ("{from: us/*", "{from: '*'")],
+    "TC511": [("subset: v2", "subset: v1"), ("host: web, subset: v2", "host: shop, subset: v2")],
     "TC601": [("x-slow: true", 'x-slow: "true"')],
     "TC602": [("consecutiveErrors", "consecutive5xxErrors")],
     "TC603": [("TC930", "TC905")],

@@ -17,6 +17,7 @@ from trafficcore.spec import (
     HashCookie,
     LocalityLb,
     OutlierDetection,
+    Subset,
     TrafficPolicy,
     Warmup,
 )
@@ -109,9 +110,13 @@ def test_bounds_of_the_selector(labels, message):
     assert found == f"spec.workloadSelector.matchLabels{message}"
 
 
-def test_subsets_are_checked_and_named():
+def test_subsets_are_read_and_checked():
     text = spec("host: a\nsubsets:\n- name: v1\n  labels: {version: v1}\n- name: v2\n")
-    assert remarks(text) == [f"spec.subsets: {LATER}: nothing routes to subsets"]
+    clean(text)
+    assert the_destination(text).subsets == (
+        Subset(name="v1", labels=(("version", "v1"),)),
+        Subset(name="v2"),
+    )
     clean(spec("host: a\nsubsets: []\n"))
     assert the_fault(spec("host: a\nsubsets: [{name: v1}, {name: v1}]\n")) == (
         "spec.subsets: 'v1' is there twice"
@@ -122,6 +127,56 @@ def test_subsets_are_checked_and_named():
     assert the_fault(spec("host: a\nsubsets: [{name: a, trafficPolicy: {}}]\n")) == (
         "spec.subsets[0].trafficPolicy: must have at least one field"
     )
+
+
+OUT = OutlierDetection(consecutive_5xx=7)
+
+
+@pytest.mark.parametrize(
+    ("own", "policy", "ports"),
+    [
+        # what is not its own is the destination's, object by object; ports have none of it
+        ("{loadBalancer: {simple: RANDOM}}",
+         TrafficPolicy(outlier=OUT, simple="RANDOM"),
+         {80: TrafficPolicy(simple="RANDOM", max_requests=3)}),
+        ("{outlierDetection: {consecutive5xxErrors: 1}}",
+         TrafficPolicy(outlier=OutlierDetection(consecutive_5xx=1), simple="ROUND_ROBIN"),
+         {80: TrafficPolicy(outlier=OutlierDetection(consecutive_5xx=1), max_requests=3)}),
+        # an empty object is one: nothing of the other comes through
+        ("{outlierDetection: {}, loadBalancer: {}}",
+         TrafficPolicy(outlier=OutlierDetection()),
+         {80: TrafficPolicy(outlier=OutlierDetection(), max_requests=3)}),
+        # a port of its own stands alone
+        ("{portLevelSettings: [{port: {number: 80}, loadBalancer: {simple: RANDOM}}]}",
+         TrafficPolicy(outlier=OUT, simple="ROUND_ROBIN"),
+         {80: TrafficPolicy(simple="RANDOM")}),
+        ("{portLevelSettings: [{port: {number: 81}, loadBalancer: {simple: RANDOM}}]}",
+         TrafficPolicy(outlier=OUT, simple="ROUND_ROBIN"),
+         {80: TrafficPolicy(max_requests=3), 81: TrafficPolicy(simple="RANDOM")}),
+    ],
+)  # fmt: skip
+def test_a_subset_overrides_whole_objects(own, policy, ports):
+    text = destination(
+        "{outlierDetection: {consecutive5xxErrors: 7}, loadBalancer: {simple: ROUND_ROBIN},"
+        " portLevelSettings: [{port: {number: 80},"
+        " connectionPool: {http: {http2MaxRequests: 3}}}]}",
+        f"subsets: [{{name: v1, trafficPolicy: {own}}}]\n",
+    )
+    clean(text)
+    (subset,) = the_destination(text).subsets
+    assert subset.policy == policy
+    assert dict(subset.ports) == ports
+
+
+def test_failover_in_a_subset_needs_outlier_detection_in_it_or_above():
+    own = "{loadBalancer: {localityLbSetting: {failover: [{from: a, to: b}]}}}"
+    subsets = f"subsets: [{{name: v1, trafficPolicy: {own}}}]\n"
+    clean(destination("{outlierDetection: {}}", subsets))
+    field = "spec.subsets[0].trafficPolicy.loadBalancer.localityLbSetting.failover"
+    assert remarks(destination("{loadBalancer: {simple: RANDOM}}", subsets)) == [
+        f"{field}: has no effect without outlierDetection beside it"
+    ]
+    assert len(remarks(spec(f"host: a\n{subsets}"))) == 1
 
 
 def test_export_to_is_named_unless_it_says_what_holds_anyway():

@@ -231,7 +231,11 @@ def test_kinds_that_come_later_are_named_and_skipped(kind):
 @pytest.mark.parametrize(
     ("group", "kind", "part"),
     [
-        ("networking.istio.io/v1", "VirtualService", "its hosts and the names of its routes"),
+        (
+            "networking.istio.io/v1",
+            "VirtualService",
+            "its hosts, its routes and the subsets they lead to",
+        ),
         ("networking.internal.knative.dev/v1alpha1", "Ingress", "its hosts and what stands behind"),
     ],
 )
@@ -470,15 +474,12 @@ def test_indexes_and_lists_do_not_split_a_group():
 def test_inside_a_field_without_effect_only_faults_are_told():
     text = (
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n"
-        "  host: web\n  subsets:\n  - name: v1\n    trafficPolicy: {tls: {sni: true}, "
-        "outlierDetection: {consecutiveErrors: 1}}\n"
+        "  host: web\n  trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {enabled: true, "
+        "failover: [{from: a, to: b}]}}}\n"
     )
-    assert remarks(text) == [
-        "spec.subsets: has no effect in this version: nothing routes to subsets"
-    ]
-    assert the_fault(text.replace("sni: true", "sin: x")).startswith(
-        "spec.subsets[0].trafficPolicy.tls.sin: "
-    )
+    field = "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting"
+    assert remarks(text) == [f"{field}: has no effect in this version"]
+    assert the_fault(text.replace("to: b", "to: b/c")).startswith(f"{field}.failover[0].to: ")
 
 
 def test_a_file_of_nothing_but_faults_is_told_in_part():

@@ -133,7 +133,10 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
         f"{pool}http.maxRequestsPerConnection{never}",
         f"{pool}http.maxRetries{later}",
         f"field spec.trafficPolicy.tls{never}",
-        f"field spec.subsets{later}: nothing routes to subsets",
+        (
+            "spec.subsets[].trafficPolicy.loadBalancer.consistentHash.minimumRingSize:"
+            " is deprecated: write ringHash.minimumRingSize"
+        ),
     ]
 
 

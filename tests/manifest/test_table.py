@@ -70,7 +70,7 @@ WARNED = {
         configs[].limit_overrides[].distinct""",
     "ASMCircuitBreaker": "configs[].breaker_config.average_request_rt",
     "DestinationRule": """
-        subsets subsets[].labels exportTo trafficPolicy.tls trafficPolicy.tls.mode
+        exportTo trafficPolicy.tls trafficPolicy.tls.mode
         trafficPolicy.tunnel trafficPolicy.proxyProtocol trafficPolicy.retryBudget.percent
         trafficPolicy.loadBalancer.backendUtilization.weightUpdatePeriod
         trafficPolicy.connectionPool.http.maxRetries""",

@@ -5,9 +5,11 @@ from trafficcore.engine.events import Event, Listener
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.mode import Mode
+from trafficcore.engine.subsets import SUBSET
 from trafficcore.engine.verdict import Permit, Queued, Rejection
 
 __all__ = [
+    "SUBSET",
     "Engine",
     "Event",
     "Facts",

@@ -114,7 +114,7 @@ class Cluster:
             self.membership = membership
             self._feed = membership.feed
             if self._feed is not None:
-                self._feed.wake = self._wake
+                self._feed.wakes[self.name] = self._wake
             self.next_sweep: float = -inf
 
     def _wake(self) -> None:
@@ -200,7 +200,7 @@ class Cluster:
         specs = membership.endpoints
         if feed is not None:
             specs, self._fed = feed.endpoints, feed.version
-        for spec in specs:
+        for spec in filter(membership.takes, specs):
             endpoint = old.get(spec.address) or Endpoint(spec.address)
             endpoint.locality, endpoint.weight = spec.locality, spec.weight
             endpoint.labels = dict(spec.labels)
@@ -286,6 +286,7 @@ class Cluster:
         shares = {} if layout is None else layout.shares()
         return {
             "name": self.name,
+            "subset": self.membership.subset,
             "locality": self.why,
             "in_flight": sum(one.active for one in (*self._gone, *self._endpoints.values())),
             "max_requests": None if self.cap is None else self.cap.max,

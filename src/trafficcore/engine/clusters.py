@@ -9,6 +9,7 @@ import attrs
 
 from trafficcore.core.balance import Endpoint, SlowStart
 from trafficcore.engine.cluster import Cluster
+from trafficcore.engine.declared import RouteNames
 from trafficcore.engine.discovery import Discovery, Polled
 from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.engine.feed import Feed
@@ -20,8 +21,10 @@ from trafficcore.engine.membership import Membership
 from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.stock import Stock
+from trafficcore.engine.subsets import Service, SubsetEntry
+from trafficcore.engine.target import Target
 from trafficcore.errors import ConfigError
-from trafficcore.spec import Destination, EndpointSpec, LocalityLb, TrafficPolicy
+from trafficcore.spec import Destination, EndpointSpec, LocalityLb, Subset, TrafficPolicy
 
 if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
@@ -33,19 +36,30 @@ PASSTHROUGH = "PASSTHROUGH"
 
 @attrs.frozen
 class ClusterSet:
-    """The clusters by the names that requests may call them by."""
+    """The services by the names that requests may call them by, and all their clusters."""
 
     all: tuple[Cluster, ...]
     feeds: tuple[Feed, ...]
-    _by_name: Mapping[str, Cluster]
+    _by_name: Mapping[str, Service]
     _identity: Identity
 
-    def find(self, host: str) -> Cluster | None:
-        """Return the cluster that a bare, lower-case host means, if it is one."""
+    def service(self, host: str) -> Service | None:
+        """Return the service that a bare, lower-case host means, if it is one."""
         for name in sorted(self._identity.names(host)):
             if name in self._by_name:
                 return self._by_name[name]
         return None
+
+    def find(self, host: str) -> Cluster | None:
+        """Return the cluster of all endpoints of the service that a host means."""
+        service = self.service(host)
+        return None if service is None else service.targets[""].cluster
+
+    def choosing(self, routes: RouteNames, draw: Draw | None) -> list[SubsetEntry]:
+        """Return the rule that chooses among the clusters of a service, if any has subsets."""
+        if all(len(service.targets) == 1 for service in self._by_name.values()):
+            return []
+        return [SubsetEntry(self.service, routes.routes_of, self._identity.spellings, draw)]
 
 
 def compile_clusters(
@@ -65,25 +79,64 @@ def compile_clusters(
         rule = _rule(spec, identity, deciding.get(id(spec), []), stock)
         made[id(spec)] = rule
         rules.append(rule)
-    clusters: dict[str, Cluster] = {}
+    services: dict[str, Service] = {}
     for key, endpoints in given.items():
         spec_of = chosen[key]
         rule_of = None if spec_of is None else made[id(spec_of)]
-        policy = TrafficPolicy() if spec_of is None else _policy(spec_of, key)
-        if policy.simple == PASSTHROUGH:
-            continue  # calls go to the address they name
-        name = strip_port(key)
-        membership = _membership(policy, rule_of, endpoints, identity, build.draw)
-        clusters[name] = stock.take(
-            ("cluster", key),
-            partial(Cluster, name, membership, build.tell, locked=build.locked),
+        service = _service(key, spec_of, rule_of, endpoints, build, stock)
+        services[service.name] = service
+    by_name = {
+        one: service for name, service in services.items() for one in identity.spellings(name)
+    }
+    return ClusterSet(
+        tuple(
+            target.cluster
+            for service in services.values()
+            for target in service.targets.values()
+            if target.cluster is not None
+        ),
+        tuple(value for value in given.values() if isinstance(value, Feed)),
+        by_name | services,
+        identity,
+    )
+
+
+def _service(
+    key: str,
+    spec: Destination | None,
+    rule: Rule | None,
+    endpoints: tuple[EndpointSpec, ...] | Feed,
+    build: "Build",
+    stock: Stock,
+) -> Service:
+    """Make the cluster of all endpoints of a service, and one for each of its subsets."""
+    name = strip_port(key)
+
+    def target(own: str, membership: Membership) -> Target:
+        cluster = stock.take(
+            ("cluster", key, own),
+            partial(Cluster, own, membership, build.tell, locked=build.locked),
             methodcaller("renew", membership),
         )
-    by_name = {
-        one: cluster for name, cluster in clusters.items() for one in identity.spellings(name)
-    }
-    feeds = tuple(value for value in given.values() if isinstance(value, Feed))
-    return ClusterSet(tuple(clusters.values()), feeds, by_name | clusters, identity)
+        return Target(cluster)
+
+    def of(one: Destination | Subset | None) -> Target:
+        policy = TrafficPolicy() if one is None else _policy(one, key)
+        if policy.simple == PASSTHROUGH:
+            return Target(None)  # calls go to the address they name
+        membership = _membership(policy, rule, endpoints, build.identity, build.draw)
+        if not isinstance(one, Subset):
+            return target(name, membership)
+        membership = attrs.evolve(membership, subset=one.name, labels=one.labels)
+        return target(f"{name}/{one.name}", membership)
+
+    targets = {"": of(spec)}
+    nowhere = Target(None)
+    if spec is not None and spec.subsets:
+        targets |= {subset.name: of(subset) for subset in spec.subsets}
+        nobody = _membership(TrafficPolicy(), rule, (), build.identity, build.draw)
+        nowhere = target(f"{name}/", nobody)
+    return Service(name=name, targets=targets, nowhere=nowhere)
 
 
 def _given(key: str, value: Any, stock: Stock) -> tuple[EndpointSpec, ...] | Feed:
@@ -140,7 +193,7 @@ def _rule(spec: Destination, identity: Identity, keys: Sequence[str], stock: Sto
     return stock.take(key, lambda: Rule(spec.source, about, why_not, spec.shadow), renew)
 
 
-def _policy(spec: Destination, key: str) -> TrafficPolicy:
+def _policy(spec: Destination | Subset, key: str) -> TrafficPolicy:
     """Return the policy for a service, or for the port its name gives."""
     port = key[len(strip_port(key)) :].lstrip(":")
     return dict(spec.ports).get(int(port), spec.policy) if port.isdigit() else spec.policy

@@ -120,7 +120,13 @@ class _Compiler:
         )
         return Table(
             inbound=Routes(self._entries[Direction.INBOUND], lambda _: None),
-            outbound=Routes(self._entries[Direction.OUTBOUND], clusters.find),
+            outbound=Routes(
+                [
+                    *self._entries[Direction.OUTBOUND],
+                    *clusters.choosing(self._routes, self._build.draw),
+                ],
+                clusters.find,
+            ),
             points={
                 name: Routes(entries, lambda _: None)
                 for name, entries in self._entries.items()

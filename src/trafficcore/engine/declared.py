@@ -16,7 +16,7 @@ from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Declared as Hosts
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.match import Predicate, text_test
-from trafficcore.spec import DeclaredHosts, Op, Retries, RouteTest, VirtualHost
+from trafficcore.spec import DeclaredHosts, DeclaredRoute, Op, Retries, RouteTest, VirtualHost
 
 __all__ = ["RouteNames", "with_declared"]
 
@@ -84,6 +84,10 @@ class RouteNames:
 
     def retries_of(self, spellings: Iterable[str]) -> list[tuple[list[Predicate], Retries | None]]:
         """Return the routes of a host in order, with their tests and what they say of retries."""
+        return [(tests, route.retries) for tests, route in self.routes_of(spellings)]
+
+    def routes_of(self, spellings: Iterable[str]) -> list[tuple[list[Predicate], DeclaredRoute]]:
+        """Return the routes of a host by its names, in order, each with its tests."""
         names = frozenset(spellings)
         groups = [
             group
@@ -92,7 +96,7 @@ class RouteNames:
         ]
         groups.sort(key=lambda group: names.isdisjoint(group.hosts))
         return [
-            (tests, route.retries)
+            (tests, route)
             for group in groups
             for (_, tests), route in zip(self._of(group), group.routes, strict=True)
         ]

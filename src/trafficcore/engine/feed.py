@@ -24,12 +24,8 @@ __all__ = ["Feed"]
 _RETRY: Final = 5
 
 
-def _nobody() -> None:
-    """Wake nobody: no cluster has taken the feed on yet."""
-
-
 class Feed:
-    """What a cluster has in the place of a list of endpoints. `wake` is the cluster's."""
+    """What clusters have in the place of a list of endpoints; `wakes` are theirs, by name."""
 
     __slots__ = (
         "__weakref__",
@@ -44,7 +40,7 @@ class Feed:
         "name",
         "source",
         "version",
-        "wake",
+        "wakes",
     )
 
     def __init__(self, name: str, source: Discovery) -> None:
@@ -59,7 +55,7 @@ class Feed:
         self.failures = 0
         #: What went wrong the last time, "" where nothing did.
         self.error = ""
-        self.wake: Callable[[], None] = _nobody
+        self.wakes: dict[str, Callable[[], None]] = {}
         self._asking = False
         self._notices = 0
         self._lock = new_lock()
@@ -86,7 +82,8 @@ class Feed:
             self._notices += 1
             if not self._asking:
                 self.due = -inf
-        self.wake()
+        for wake in list(self.wakes.values()):
+            wake()
 
     def look(self, now: float) -> list[Event]:
         """Ask the source if that is due and nobody does; return what there is to tell of it.

@@ -24,7 +24,8 @@ class Membership:
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
     of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
     `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
-    not a list. `retry_caps` bounds retries, None: it does not.
+    not a list. `retry_caps` bounds retries, None: it does not. `subset` is the name of one, and
+    `labels` are what its endpoints have.
     """
 
     rule: Rule | None
@@ -38,3 +39,9 @@ class Membership:
     hashing: Hashing | None = None
     warmup: SlowStart | None = None
     retry_caps: RetryCaps | None = None
+    subset: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+
+    def takes(self, endpoint: EndpointSpec) -> bool:
+        """Whether an endpoint has every label it must have."""
+        return set(self.labels) <= set(endpoint.labels)

@@ -18,12 +18,13 @@ from trafficcore.engine.plan import Plan
 from trafficcore.engine.ramp import RampStage
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
+from trafficcore.engine.target import Target
 
 __all__ = ["Choice", "Claimed", "Entry", "Routes"]
 
 #: What a plan has claimed, in this order of kinds.
 Claimed: TypeAlias = MeterStage | RampStage | QuotaStage
-Stage: TypeAlias = LimitStage | BreakStage | Claimed
+Stage: TypeAlias = LimitStage | BreakStage | Claimed | Target
 
 _MOST_HOSTS: Final = 512
 _MOST_PATHS: Final = 1024
@@ -159,6 +160,9 @@ class Routes:
     def _make(self, stages: Iterable[Stage | None], cluster: Cluster | None) -> Plan:
         """Return the plan of these stages, the same one each time they come together."""
         present = [stage for stage in stages if stage is not None]
+        for stage in present:
+            if isinstance(stage, Target):
+                cluster = stage.cluster
         key = (id(cluster), *(id(stage) for stage in present))
         plan = self._plans.get(key)
         if plan is None:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from trafficcore.engine.subsets import SUBSET
 from trafficcore.explain.balancing import balancing_meanings
 from trafficcore.explain.ejection import ejection_meanings
 from trafficcore.explain.locality import locality_meanings
 from trafficcore.explain.meaning import Meaning, under
 from trafficcore.explain.scope import process
-from trafficcore.spec import Destination, TrafficPolicy
+from trafficcore.explain.words import listed
+from trafficcore.spec import Destination, Subset, TrafficPolicy
 
 __all__ = ["destination_meanings"]
 
@@ -18,7 +20,27 @@ def destination_meanings(rule: Destination, hosts: int | None = None) -> tuple[M
     found += _policy(rule.policy, hosts)
     for port, policy in sorted(rule.ports):
         found += under(f"port {port}", _policy(policy, hosts), f"On port {port} instead")
+    for subset in rule.subsets:
+        found += _subset(subset, rule)
     return tuple(found)
+
+
+def _subset(subset: Subset, rule: Destination) -> Iterator[Meaning]:
+    """Say which endpoints a subset has, and what of its policies is not as everywhere else."""
+    labels = listed([f"{key}={value}" for key, value in subset.labels]) or "no label in particular"
+    key = f"subset {subset.name}"
+    text = (
+        f"The endpoints with {labels} are the subset {subset.name}: calls that a route or the"
+        f" label {SUBSET} sends there go to no others."
+    )
+    yield Meaning(key, labels, text)
+    usual = dict(rule.ports)
+    for port, policy in [(0, subset.policy), *subset.ports]:
+        known = {one.key: one for one in _policy(usual.get(port, rule.policy), None)}
+        where = key if not port else f"{key} port {port}"
+        lead = f"In {subset.name}" + (f" on port {port}" if port else "")
+        changed = [one for one in _policy(policy, None) if known.get(one.key) != one]
+        yield from under(where, changed, lead)
 
 
 def _clients(rule: Destination) -> Meaning:

@@ -39,6 +39,10 @@ def detections(rule: Destination, case: Case) -> Iterator[tuple[OutlierDetection
     for number, policy in rule.ports:
         if policy.outlier is not None:
             yield policy.outlier, f"{paths.get(str(number), settings)}.outlierDetection"
+    for at, subset in enumerate(rule.subsets):
+        path = f"{rule.source.path}.subsets[{at}].trafficPolicy.outlierDetection"
+        if subset.policy.outlier is not None and case.places.find(rule.source, path) is not None:
+            yield subset.policy.outlier, path
 
 
 def _declared(case: Case) -> dict[str, int]:

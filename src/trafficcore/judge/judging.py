@@ -9,6 +9,7 @@ from trafficcore.judge.ejection import ejection
 from trafficcore.judge.locality import locality
 from trafficcore.judge.selected import selected
 from trafficcore.judge.shadowed import shadowed
+from trafficcore.judge.subsets import subsets
 from trafficcore.judge.together import together
 from trafficcore.judge.twice import twice
 from trafficcore.judge.undeclared import undeclared
@@ -17,7 +18,7 @@ from trafficcore.spec import Policy
 
 __all__ = ["judge"]
 
-_JUDGES = (ejection, locality, selected, shadowed, together, twice, undeclared)
+_JUDGES = (ejection, locality, selected, shadowed, subsets, together, twice, undeclared)
 
 
 def judge(

@@ -4,12 +4,20 @@ Read as far as it can be: a Service, a ServiceEntry, a VirtualService or a Knati
 something odd in it declares less, and is never a fault; the mesh has its own checks for them.
 """
 
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 import attrs
 
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
-from trafficcore.spec import DeclaredHosts, DeclaredRoute, RouteTest, Source, full_name
+from trafficcore.spec import (
+    DeclaredHosts,
+    DeclaredRoute,
+    RouteTarget,
+    RouteTest,
+    Source,
+    full_name,
+)
 
 __all__ = ["DECLARING", "Condition", "Declared", "Host", "Route", "VirtualService", "declare"]
 
@@ -43,6 +51,7 @@ class Route:
     name: str
     path: str
     matches: tuple[tuple[str, frozenset[Condition]], ...]
+    to: tuple[RouteTarget, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -88,11 +97,12 @@ class Declared:
 def _flat(route: Route) -> list[DeclaredRoute]:
     """Return a route for each of its matches, called after both."""
     if not route.matches:
-        return [DeclaredRoute(name=route.name)]
+        return [DeclaredRoute(name=route.name, to=route.to)]
     return [
         DeclaredRoute(
             name=f"{route.name}.{name}" if name else route.name,
             tests=tuple(RouteTest(*condition) for condition in sorted(conditions)),
+            to=route.to,
         )
         for name, conditions in route.matches
     ]
@@ -214,6 +224,7 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
             name=_text(_get(item, "name")),
             path=f"{source.path}.http[{at}]",
             matches=tuple((_text(_get(it, "name")), _conditions(it)) for it in _matches(item)),
+            to=tuple(_targets(item, source.namespace)),
         )
         for at, item in enumerate(_items(_get(spec, "http")))
         if isinstance(item, Mapping)
@@ -226,6 +237,20 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
     )
     hosts = tuple(Host(kind=source.kind, name=name) for name in names)
     return Declared(hosts=hosts, virtual_services=(service,))
+
+
+def _targets(route: Mapping, namespace: str) -> Iterator[RouteTarget]:
+    """Yield where a route leads; one of several that has no weight gets nothing, as in Istio."""
+    parts = [it for it in _items(_get(route, "route")) if isinstance(it, Mapping)]
+    for part in parts:
+        to, weight = _get(part, "destination"), _text(_get(part, "weight"))
+        share = int(weight) if weight.isdecimal() and len(weight) <= 9 else 0
+        if share or len(parts) == 1:
+            yield RouteTarget(
+                host=full_name(_text(_get(to, "host")), namespace),
+                subset=_text(_get(to, "subset")),
+                weight=share or 1,
+            )
 
 
 def _matches(route: Mapping) -> list[Node]:

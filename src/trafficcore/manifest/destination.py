@@ -10,84 +10,17 @@ from trafficcore.manifest.common import HOST, PORT, Document, Kind
 from trafficcore.manifest.destination_hash import build_hash
 from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple, build_warmup
 from trafficcore.manifest.destination_locality import build_locality, tell_failover
+from trafficcore.manifest.destination_outlier import OUTLIER_DETECTION, build_outlier
 from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET, build_max_requests
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, Ref, at_least_one, at_most_one
-from trafficcore.manifest.types import BOOL, INT32, TEXT, UINT32, Duration, Int, Text
-from trafficcore.manifest.units import duration
-from trafficcore.spec import Destination, OutlierDetection, TrafficPolicy, full_name
+from trafficcore.manifest.types import BOOL, TEXT, Text
+from trafficcore.spec import Destination, Subset, TrafficPolicy, full_name
 
 __all__ = ["DESTINATION"]
 
 _MOST_PORTS = 4096
-_MILLI = Duration(least=duration("1ms"), milli=True)
-
-
-# -- outlierDetection ----------------------------------------------------------------------------
-
-
-def _tell_outlier(record: Record, notes: Notes) -> None:
-    old, new = "consecutiveErrors", "consecutive5xxErrors"
-    if record.has(old):
-        if record.has(new):
-            code, message = "TC509", f"has no effect beside {new}"
-        else:
-            code = "TC602"
-            message = f"is deprecated, and Istio no longer acts on it; here it acts as {new}"
-        notes.warn(code, record.key(old), record.to(old), message, record.text(old))
-    most = "maxEjectionPercent"
-    if record.get(most) == 0:
-        notes.warn(
-            "TC307", record.at(most), record.to(most), "0 means the default, 10, as in Istio", "0"
-        )
-    local = "consecutiveLocalOriginFailures"
-    if record.get(local) and not record.get("splitExternalLocalOriginErrors"):
-        message = "above 0 needs splitExternalLocalOriginErrors: true"
-        notes.error(record.at(local), record.to(local), message, record.text(local), code="TC007")
-
-
-_PERCENT = Int(least=0, most=100)
-_OUTLIER_DETECTION = Object(
-    (
-        Field("consecutive5xxErrors", UINT32, default=5),
-        Field("consecutiveErrors", INT32, instead="consecutive5xxErrors"),
-        Field("consecutiveGatewayErrors", UINT32, default=0),
-        Field("splitExternalLocalOriginErrors", BOOL, default=False),
-        Field("consecutiveLocalOriginFailures", UINT32, default=5),
-        Field("interval", _MILLI, default=10),
-        Field("baseEjectionTime", _MILLI, default=30),
-        Field("maxEjectionPercent", _PERCENT, default=10),
-        Field("minHealthPercent", _PERCENT, default=0),
-        Field(
-            "outlierDetectionHttpErrorCodes",
-            ListOf(Int(least=100, most=599)),
-            effect=Effect.WARNED,
-            part=2,
-            note="every 5xx counts as an error",
-        ),
-    ),
-    rules=(_tell_outlier,),
-)
-
-
-def _build_outlier(record: Record | None) -> OutlierDetection | None:
-    if record is None:
-        return None
-    failures = record.get("consecutive5xxErrors", record.get("consecutiveErrors", 5))
-    split = record.get("splitExternalLocalOriginErrors", False)
-    # Istio sets the threshold only above 0, and Envoy's own default stands elsewhere.
-    local = (record.get("consecutiveLocalOriginFailures") or 5) if split else 0
-    return OutlierDetection(
-        consecutive_5xx=max(0, failures),
-        consecutive_gateway_errors=record.get("consecutiveGatewayErrors", 0),
-        consecutive_local_origin_failures=local,
-        split_local_origin=split,
-        interval=record.get("interval", 10),
-        base_ejection_time=record.get("baseEjectionTime", 30),
-        max_ejection_percent=record.get("maxEjectionPercent") or 10,
-        min_health_percent=record.get("minHealthPercent", 0),
-    )
 
 
 # -- trafficPolicy -------------------------------------------------------------------------------
@@ -125,7 +58,7 @@ _TUNNEL = Object(
 _SHARED = (
     Field("loadBalancer", LOAD_BALANCER),
     Field("connectionPool", CONNECTION_POOL),
-    Field("outlierDetection", _OUTLIER_DETECTION),
+    Field("outlierDetection", OUTLIER_DETECTION),
     _TLS,
 )
 
@@ -171,18 +104,27 @@ _TRAFFIC_POLICY = Object(
     rules=(at_least_one, at_most_one("tunnel", "proxyProtocol"), tell_failover, _tell_ports),
 )
 
+#: What a subset's leaves out, the destination's has: what is beside what is looked at later.
+_SUBSET_POLICY = Object(
+    _TRAFFIC_POLICY.fields,
+    rules=(at_least_one, at_most_one("tunnel", "proxyProtocol"), _tell_ports),
+)
 
-def _build_traffic_policy(record: Record | None) -> TrafficPolicy:
-    if record is None:
-        return TrafficPolicy()
-    balancer = record.sub("loadBalancer")
+
+def _build_traffic_policy(*records: Record | None) -> TrafficPolicy:
+    """Make a policy of whole objects, each as the first record has it that has it at all."""
+
+    def part(name: str) -> Record | None:
+        return next((it.sub(name) for it in records if it is not None and it.has(name)), None)
+
+    balancer = part("loadBalancer")
     return TrafficPolicy(
-        outlier=_build_outlier(record.sub("outlierDetection")),
+        outlier=build_outlier(part("outlierDetection")),
         locality=build_locality(balancer),
         simple=build_simple(balancer),
         hashing=build_hash(balancer),
         warmup=build_warmup(balancer),
-        max_requests=build_max_requests(record.sub("connectionPool")),
+        max_requests=build_max_requests(part("connectionPool")),
     )
 
 
@@ -200,9 +142,13 @@ def _label_key(text: str) -> str | None:
 
 
 def _tell_subsets(record: Record, notes: Notes) -> None:
-    _tell_repeats(
-        record, "subsets", [item.get("name") for item in record.get("subsets", ())], notes
-    )
+    subsets = record.get("subsets", ())
+    _tell_repeats(record, "subsets", [item.get("name") for item in subsets], notes)
+    above = record.sub("trafficPolicy")
+    for subset in subsets:
+        own = subset.sub("trafficPolicy")
+        if own is not None and (above is None or not above.has("outlierDetection")):
+            tell_failover(own, notes)
     _tell_repeats(record, "exportTo", list(record.get("exportTo", ())), notes)
 
 
@@ -222,7 +168,7 @@ _SUBSET = Object(
     (
         Field("name", Text(least=1), required=True),
         Field("labels", STRINGS),
-        Field("trafficPolicy", Ref(lambda: _TRAFFIC_POLICY, name="as spec.trafficPolicy")),
+        Field("trafficPolicy", Ref(lambda: _SUBSET_POLICY, name="as spec.trafficPolicy")),
     )
 )
 
@@ -230,10 +176,7 @@ _SUBSET = Object(
 def _build(spec: Record, document: Document, notes: Notes) -> list[Any]:  # noqa: ARG001
     policy = spec.sub("trafficPolicy")
     selector = spec.sub("workloadSelector")
-    ports: dict[int, TrafficPolicy] = {}
-    for setting in policy.get("portLevelSettings", ()) if policy else ():
-        number = setting.values["port"].values["number"]
-        ports.setdefault(number, _build_traffic_policy(setting))
+    ports = _ports(policy)
     return [
         Destination(
             source=document.source(spec.node, spec.path),
@@ -241,9 +184,38 @@ def _build(spec: Record, document: Document, notes: Notes) -> list[Any]:  # noqa
             namespace=document.namespace,
             labels=selector.get("matchLabels", ()) if selector else (),
             policy=_build_traffic_policy(policy),
-            ports=tuple(ports.items()),
+            ports=tuple((port, _build_traffic_policy(it)) for port, it in ports.items()),
+            subsets=tuple(_build_subset(it, policy, ports) for it in spec.get("subsets", ())),
         )
     ]
+
+
+def _ports(policy: Record | None) -> dict[int, Record]:
+    """Return the settings of ports; the first of a port stands."""
+    ports: dict[int, Record] = {}
+    for setting in policy.get("portLevelSettings", ()) if policy else ():
+        ports.setdefault(setting.values["port"].values["number"], setting)
+    return ports
+
+
+def _build_subset(record: Record, above: Record | None, ports: dict[int, Record]) -> Subset:
+    """Make a subset: whole objects of its own before those above; a port of its own alone."""
+    own = record.sub("trafficPolicy")
+    own_ports = _ports(own)
+    return Subset(
+        name=record.values["name"],
+        labels=tuple(record.get("labels", ())),
+        policy=_build_traffic_policy(own, above),
+        ports=tuple(
+            (
+                port,
+                _build_traffic_policy(own_ports[port])
+                if port in own_ports
+                else _build_traffic_policy(own, ports[port]),
+            )
+            for port in dict.fromkeys((*ports, *own_ports))
+        ),
+    )
 
 
 DESTINATION = Kind(
@@ -254,14 +226,7 @@ DESTINATION = Kind(
         (
             Field("host", HOST, required=True),
             Field("trafficPolicy", _TRAFFIC_POLICY),
-            Field(
-                "subsets",
-                ListOf(_SUBSET),
-                effect=Effect.WARNED,
-                default=(),
-                part=3,
-                note="nothing routes to subsets",
-            ),
+            Field("subsets", ListOf(_SUBSET), default=()),
             Field(
                 "exportTo",
                 ListOf(TEXT),

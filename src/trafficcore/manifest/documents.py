@@ -57,7 +57,7 @@ LATER_KINDS = frozenset(("ServiceEntry",))
 #: Kinds that are read for what the rules of others are about, and for nothing else.
 READ_IN_PART = {
     "Ingress": "its hosts and what stands behind them",
-    "VirtualService": "its hosts and the names of its routes",
+    "VirtualService": "its hosts, its routes and the subsets they lead to",
 }
 #: What the simulator reads; it may stand beside the policies that it tries.
 _SCENARIO = ("trafficcore/v1", "Scenario")

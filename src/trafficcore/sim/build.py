@@ -72,6 +72,7 @@ def _servers(service: Record, at: int, notes: Notes) -> Iterator[Server]:
                 address=address,
                 locality=record.get("locality", ""),
                 weight=record.get("weight", 1),
+                labels=tuple(record.get("labels", ())),
                 **work,
             )
 

@@ -57,6 +57,7 @@ _SERVER = Object(
         Field("locality", TEXT),
         Field("count", Int(least=1, most=100_000), default=1),
         Field("weight", Int(least=1, most=128), default=1),
+        Field("labels", STRINGS),
         *_WORK,
     ),
     rules=(_tell_server,),

@@ -80,6 +80,7 @@ class Server:
     address: str
     locality: str = ""
     weight: int = 1
+    labels: tuple[tuple[str, str], ...] = ()
     latency: Distribution = Distribution()
     capacity: int = 0
     queue: int = 1000

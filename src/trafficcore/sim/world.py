@@ -23,7 +23,7 @@ from trafficcore.sim.loads import Call, SimLoad
 from trafficcore.sim.servers import SimServer, concerns
 from trafficcore.sim.spec import Load, Scenario, Service
 from trafficcore.sim.stats import ClassStats, Series, bin_width
-from trafficcore.spec import Direction, Policy, full_name
+from trafficcore.spec import Direction, EndpointSpec, Policy, full_name
 
 __all__ = ["Observer", "World"]
 
@@ -90,7 +90,7 @@ class World:
             ),
             endpoints={
                 full_name(service.name, process.namespace): [
-                    (s.address, s.locality, s.weight) for s in service.servers
+                    EndpointSpec(s.address, s.locality, s.weight, s.labels) for s in service.servers
                 ]
                 for service in self.scenario.services
                 if service.name in outbound

@@ -5,11 +5,12 @@ from trafficcore.spec.balancing import (
     Destination,
     HashCookie,
     LocalityLb,
+    Subset,
     TrafficPolicy,
     Warmup,
 )
 from trafficcore.spec.breaking import BreakRule, Response
-from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTest
+from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTarget, RouteTest
 from trafficcore.spec.endpoints import EndpointSpec, split_address
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.loads import RampDriver, RampRule
@@ -86,11 +87,13 @@ __all__ = [
     "Response",
     "Retries",
     "RetryCaps",
+    "RouteTarget",
     "RouteTest",
     "Scope",
     "Service",
     "Shedding",
     "Source",
+    "Subset",
     "TrafficPolicy",
     "VirtualHost",
     "Warmup",

@@ -11,6 +11,7 @@ __all__ = [
     "Destination",
     "HashCookie",
     "LocalityLb",
+    "Subset",
     "TrafficPolicy",
     "Warmup",
 ]
@@ -88,6 +89,19 @@ class TrafficPolicy:
 
 
 @attrs.frozen(kw_only=True)
+class Subset:
+    """Endpoints of a service that have all of `labels`, with their own policies, whole ones.
+
+    What the subset leaves out is in `policy` and `ports` as its DestinationRule has it.
+    """
+
+    name: str
+    labels: tuple[tuple[str, str], ...] = ()
+    policy: TrafficPolicy = TrafficPolicy()
+    ports: tuple[tuple[int, TrafficPolicy], ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class Destination:
     """One DestinationRule: `host` is a full name or a wildcard, `policy` the top-level one.
 
@@ -100,4 +114,5 @@ class Destination:
     labels: tuple[tuple[str, str], ...] = ()
     policy: TrafficPolicy = TrafficPolicy()
     ports: tuple[tuple[int, TrafficPolicy], ...] = ()
+    subsets: tuple[Subset, ...] = ()
     shadow: bool = False

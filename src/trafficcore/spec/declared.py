@@ -4,7 +4,7 @@ import attrs
 
 from trafficcore.spec.retries import Retries
 
-__all__ = ["DeclaredHosts", "DeclaredRoute", "RouteTest"]
+__all__ = ["DeclaredHosts", "DeclaredRoute", "RouteTarget", "RouteTest"]
 
 
 @attrs.frozen
@@ -23,15 +23,25 @@ class RouteTest:
 
 
 @attrs.frozen(kw_only=True)
+class RouteTarget:
+    """Where a part of a route's requests goes: a subset ("": none) of a host, by weight."""
+
+    host: str
+    subset: str = ""
+    weight: int = 1
+
+
+@attrs.frozen(kw_only=True)
 class DeclaredRoute:
     """One route: its whole name, and the tests that must all hold; none: it takes every request.
 
-    `retries` is what it says of timeout and retries, None: nothing.
+    `retries` is what it says of timeout and retries, None: nothing; `to` is where its requests go.
     """
 
     name: str
     tests: tuple[RouteTest, ...] = ()
     retries: Retries | None = None
+    to: tuple[RouteTarget, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -120,4 +120,14 @@ SELECTION = (
         "kind: DestinationRule\nspec:\n  host: web\n  trafficPolicy:\n    loadBalancer:\n"
         "      localityLbSetting:\n        distribute: [{from: us/*, to: {us/*: 100}}]\n",
     ),
+    _warning(
+        "TC511",
+        "undeclared-subset",
+        "A route leads to a subset that nothing defines",
+        "The mesh answers such calls with 503, and so does a process.",
+        "Take the name that the message suggests, or define the subset in the DestinationRule.",
+        "kind: DestinationRule\nspec: {host: web, subsets: [{name: v1, labels: {version: v1}}]}\n"
+        "---\nkind: VirtualService\nspec:\n  hosts: [web]\n  http:\n"
+        "  - route: [{destination: {host: web, subset: v2}}]\n",
+    ),
 )
