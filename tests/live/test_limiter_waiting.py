@@ -275,6 +275,95 @@ def test_one_whose_loop_was_closed_is_passed_over(clock):
     abandoned.close()
 
 
+def stop_while_waiting(limiter, turns=1):
+    """A loop that somebody waits in has stopped, and is not closed."""
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(limiter.acquire_async())
+    for _ in range(turns):
+        loop.run_until_complete(asyncio.sleep(0))
+    assert limiter.snapshot()["waiting"] >= 1
+    return loop, task
+
+
+def end(loop, *tasks):
+    for task in tasks:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.close()
+
+
+def wait_in_a_thread(limiter):
+    done = threading.Event()
+    threading.Thread(target=lambda: (limiter.acquire(), done.set()), daemon=True).start()
+    return done
+
+
+def test_one_whose_loop_has_stopped_is_passed_over_when_it_would_be_woken(clock):
+    limiter = RateLimiter(1, clock=clock)
+    assert limiter.try_acquire()
+    first, second = stop_while_waiting(limiter), stop_while_waiting(limiter)
+    clock.advance(1)
+    done = wait_in_a_thread(limiter)
+    limiter.refund()
+    assert done.wait(5), "both that stand before it are passed over"
+    assert limiter.snapshot()["waiting"] == 0
+    for loop, task in (first, second):
+        end(loop, task)
+
+
+def test_one_whose_loop_stops_as_it_is_first_holds_up_nobody_who_came_before():
+    """Nobody wakes anybody here: the line itself sees that its first is due and does not ask."""
+    limiter = RateLimiter("20/s", 1)
+    limiter.acquire()
+    loop, task = stop_while_waiting(limiter)
+    done = wait_in_a_thread(limiter)
+    assert done.wait(5)
+    end(loop, task)
+
+
+def test_one_that_was_passed_over_comes_to_the_end_when_its_loop_runs_again(clock):
+    limiter = RateLimiter(1, clock=clock)
+    assert limiter.try_acquire()
+    loop, task = stop_while_waiting(limiter)
+    clock.advance(1)
+    done = wait_in_a_thread(limiter)
+    limiter.refund()
+    assert done.wait(5)
+    clock.advance(1)
+    loop.run_until_complete(asyncio.wait_for(task, 5))
+    assert limiter.snapshot()["waiting"] == 0
+    assert not limiter.try_acquire(), "it has taken the one that came"
+    loop.close()
+
+
+def test_a_loop_that_is_only_busy_keeps_its_place():
+    limiter = RateLimiter("50/s", 1)
+    limiter.acquire()
+    order = []
+
+    def elsewhere():
+        limiter.acquire()
+        order.append("thread")
+
+    async def main():
+        async def first():
+            await limiter.acquire_async()
+            order.append("task")
+
+        task = asyncio.create_task(first())
+        await asyncio.sleep(0)
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        busy = time.perf_counter() + 0.3
+        while time.perf_counter() < busy:
+            pass
+        await task
+        await asyncio.to_thread(thread.join)
+
+    asyncio.run(main())
+    assert order == ["task", "thread"]
+
+
 def test_threads_and_tasks_stand_in_one_line(clock):
     limiter = RateLimiter(1, clock=clock)
     assert limiter.try_acquire()

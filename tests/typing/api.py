@@ -38,7 +38,16 @@ from trafficcore import (
     WsgiTraffic,
 )
 from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
-from trafficcore.live import Breakers, CircuitOpen, Reservation, SlidingWindowLimiter, Together
+from trafficcore.live import (
+    Breakers,
+    Budgets,
+    CircuitOpen,
+    ControlPoint,
+    Reservation,
+    SlidingWindowLimiter,
+    Spending,
+    Together,
+)
 from trafficcore.spec import Direction
 from trafficcore.web import django as in_django
 from trafficcore.web import flask as in_flask
@@ -377,3 +386,24 @@ except Rejected as refused:
     assert_type(refused.retry_after, float | None)
 except TrafficError:
     raise
+
+
+# Several budgets at once, and a place of the application's own
+
+provider = Budgets({"requests": "500/min", "output": 100}, at_once=2, workloads={"chat": 10})
+assert_type(provider.try_acquire(output=5), Spending | None)
+with provider.slot("chat", timeout=2, output=5) as spending:
+    assert_type(spending, Spending)
+    spending.cost(output=7)
+    assert_type(spending.costs, dict[str, float])
+
+
+@provider.slot("chat", output=5)
+async def complete(text: str) -> bytes:
+    return text.encode()
+
+
+async def at_a_point(engine: Engine) -> None:
+    point = ControlPoint(engine, "checkout", service="shop")
+    async with point({"tier": "gold"}, timeout=1) as permit:
+        assert_type(permit, Permit)

@@ -22,10 +22,11 @@ from trafficcore.live.calls import Entry, before
 from trafficcore.live.desks import Desks
 from trafficcore.live.followers import Followers
 from trafficcore.live.key_limiter import KeyLimiter
+from trafficcore.live.parking import wait_in_loop, wait_in_thread
 from trafficcore.live.rates import read_rate, read_update
 from trafficcore.live.reservation import Reservation
 from trafficcore.live.sharing import counted_here, shared_class
-from trafficcore.live.waiting import Sleep, wait_in_loop, wait_in_thread
+from trafficcore.live.waiting import Sleep
 from trafficcore.outcome import Reason
 
 __all__ = ["KeyedRateLimiter"]

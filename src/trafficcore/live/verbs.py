@@ -6,7 +6,8 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar
 
 from trafficcore.errors import ImpossibleCost, Rejected
 from trafficcore.live.calls import Unsettled, before
-from trafficcore.live.waiting import Line, Sleep, Source, wait_in_loop, wait_in_thread
+from trafficcore.live.parking import wait_in_loop, wait_in_thread
+from trafficcore.live.waiting import Line, Sleep, Source
 from trafficcore.outcome import Reason
 
 __all__ = ["Verbs"]

@@ -4,7 +4,8 @@ Law     Only the first in line asks the bucket, at the time the bucket named; wh
         when it has become first. A grant is taken by the waiter itself, in one step with leaving
         the line, so one that gives up has taken nothing and there is nothing to give back. Nobody
         is granted anything after the deadline it came with. A place may be held for a reservation:
-        it takes its tokens as soon as it is first, and nobody needs to be woken for it.
+        it takes its tokens as soon as it is first, and nobody needs to be woken for it. One whose
+        event loop does not run is passed over; should it run again, it goes to the end of the line.
 State   A deque of tickets; its head is never one that has left, nor a place held. Whoever holds the
         deque sees by its truth whether anybody waits: then nobody may go past them.
 Cost    O(1) to join and to leave (those who left from the middle are swept out when they are the
@@ -14,18 +15,19 @@ Cost    O(1) to join and to leave (those who left from the middle are swept out 
 import threading
 from collections import deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from math import inf
 from typing import Any, Final, Protocol
 
 from trafficcore.errors import ConfigError
+from trafficcore.live.watch import Watch
 
-__all__ = ["Line", "Sleep", "Source", "Ticket", "patience", "wait_in_loop", "wait_in_thread"]
+__all__ = ["AT_MOST", "Line", "Sleep", "Source", "Ticket", "patience"]
 
 #: Stands in for waiting where a test has no time: called with the seconds there are to wait.
 Sleep = Callable[[float], Any]
 #: Timers take no more than some years; waking in vain once a day costs nothing.
-_LONGEST: Final = 86_400
+AT_MOST: Final = 86_400
 #: Seconds after which to ask again where a bucket refused what it seems to have: another process
 #: that shares it gave tokens back meanwhile, or is stopped in the middle of a decision.
 _AGAIN: Final = 0.001
@@ -46,9 +48,13 @@ class Source(Protocol):
 
 
 class Ticket:
-    """One place in line: of somebody who waits, or held for a reservation (`fold`)."""
+    """One place in line: of somebody who waits, or held for a reservation (`fold`).
 
-    __slots__ = ("cost", "fold", "gone", "granted", "source", "wake")
+    `loop` is the event loop that has to run for it to go on, None for a thread; `due` is when it
+    asks again, once it is first.
+    """
+
+    __slots__ = ("cost", "due", "fold", "gone", "granted", "loop", "source", "wake")
 
     def __init__(
         self,
@@ -56,7 +62,10 @@ class Ticket:
         cost: float,
         wake: Callable[[], Any],
         fold: Callable[[], Any] | None = None,
+        loop: Any = None,
     ) -> None:
+        self.loop = loop
+        self.due: float = 0
         self.source: Any = source
         self.cost = cost
         self.wake = wake
@@ -68,12 +77,19 @@ class Ticket:
 class Line:
     """Waiters for one bucket, or for several together. Locks for itself."""
 
-    __slots__ = ("__weakref__", "_clock", "_gone", "_lock", "ahead", "tickets", "users", "waiting")
+    __slots__ = (
+        "__weakref__", "_clock", "_gone", "_homes", "_lock", "_watch", "ahead", "tickets", "users",
+        "waiting",
+    )  # fmt: skip
 
     def __init__(self, clock: Callable[[], float], lock: AbstractContextManager[Any]) -> None:
         self._clock = clock
         self._lock = lock
         self._gone = 0
+        #: The loops that those in line wait in, None for threads; while there are several the
+        #: first is watched, for another may have to go on where its loop does not run any more.
+        self._homes: set[Any] = set()
+        self._watch: Watch | None = None
         self.tickets: deque[Ticket] = deque()
         #: What those in line want, in all.
         self.ahead: float = 0
@@ -82,14 +98,23 @@ class Line:
         #: For an owner with many lines: who still refers to this one.
         self.users = 0
 
-    def join(self, source: Source, cost: float, wake: Callable[[], Any]) -> Ticket:
+    def join(
+        self, source: Source, cost: float, wake: Callable[[], Any], loop: Any = None
+    ) -> Ticket:
         """Take the last place; `wake()` is called when it has become the first."""
-        ticket = Ticket(source, cost, wake)
+        ticket = Ticket(source, cost, wake, loop=loop)
         with self._lock:
-            self.tickets.append(ticket)
-            self.ahead += ticket.cost
-            self.waiting += 1
+            self._append(ticket)
+            mixed = len(self._homes) > 1
+        if mixed:
+            self._kick()
         return ticket
+
+    def _append(self, ticket: Ticket) -> None:
+        self.tickets.append(ticket)
+        self.ahead += ticket.cost
+        self.waiting += 1
+        self._homes.add(ticket.loop)
 
     def hold(self, cost: float, fold: Callable[[], Any]) -> Ticket:
         """Hold the last place of a line in which somebody waits; `fold()` takes what it is for.
@@ -116,6 +141,9 @@ class Line:
         try:
             with self._lock:
                 now = self._clock()
+                if ticket.gone:  # passed over, and its loop runs again
+                    ticket.gone = False
+                    self._append(ticket)
                 first = self.tickets[0] is ticket
                 if now > deadline or (now == deadline and not first):
                     return None
@@ -125,6 +153,7 @@ class Line:
                     due: float = ticket.source.earliest(now, ticket.cost)
                     if due <= now:
                         due = now + _AGAIN
+                    ticket.due = due
                     return None if due == inf or due > deadline else due - now
                 ticket.granted = True
                 following = self._out(ticket)
@@ -157,6 +186,7 @@ class Line:
     def clear(self) -> None:
         """Forget everybody: after a fork, those who wait are in the other process."""
         self.tickets.clear()
+        self._homes.clear()
         self.ahead = self.waiting = self._gone = 0
 
     def _out(self, ticket: Ticket) -> Ticket | None:
@@ -191,6 +221,7 @@ class Line:
                 first.fold()
             tickets.popleft()
             self._gone -= 1
+        self._homes.clear()
         self.ahead = 0  # and no rounding stays behind
         return None
 
@@ -204,15 +235,41 @@ class Line:
         self._gone = 0
 
     def _wake(self, ticket: Ticket | None) -> None:
-        """Wake a waiter; one whose event loop was closed is passed over."""
+        """Wake a waiter; one whose event loop does not run is passed over."""
         while ticket is not None:
-            try:
-                ticket.wake()
-            except RuntimeError:
-                with self._lock:
-                    ticket = self._out(ticket)
-            else:
-                return
+            if len(self._homes) > 1:
+                ticket.due = self._clock()
+            if ticket.loop is None or ticket.loop.is_running():
+                try:
+                    ticket.wake()
+                except RuntimeError:  # closed since
+                    pass
+                else:
+                    return
+            ticket = self._pass_over(ticket)
+
+    def _pass_over(self, ticket: Ticket) -> Ticket | None:
+        """Take one out that may come back; return the one that has become first by it."""
+        with self._lock:
+            following = self._out(ticket)
+        with suppress(RuntimeError):  # its loop is closed: it never will
+            ticket.wake()
+        return following
+
+    def _kick(self) -> None:
+        """Have the first watched, where its loop may stop and others wait elsewhere."""
+        if self._watch is None:
+            self._watch = Watch(self, self._clock, self._lock)
+        self._watch.kick()
+
+    def watched(self) -> Ticket | None:
+        """Return the first, where its loop may stop and others wait elsewhere. *Guarded*."""
+        first = self.tickets[0] if self.tickets and len(self._homes) > 1 else None
+        return first if first is not None and first.loop is not None else None
+
+    def skip(self, ticket: Ticket) -> None:
+        """Let the next go on in the place of one whose loop does not run."""
+        self._wake(self._pass_over(ticket))
 
 
 class _Asking(threading.local):
@@ -234,67 +291,3 @@ def patience(timeout: float | None) -> float:
     if timeout != timeout:  # noqa: PLR0124  # NaN, which no clock ever passes
         raise ConfigError(f"timeout must be a number of seconds, not {timeout!r}")
     return timeout
-
-
-def wait_in_thread(
-    line: Line,
-    source: Source,
-    cost: float,
-    timeout: float | None,
-    clock: Callable[[], float],
-    sleep: Sleep | None,
-) -> bool:
-    """Block until the cost is granted (True), or it cannot be within `timeout` seconds (False)."""
-    deadline = clock() + patience(timeout)
-    woken = threading.Event()
-    ticket = line.join(source, cost, woken.set)
-    try:
-        while True:
-            woken.clear()
-            wait = line.ask(ticket, deadline)
-            if wait is None or ticket.granted:
-                return ticket.granted
-            pause = min(wait, deadline - clock())
-            if sleep is None or wait == inf:
-                woken.wait(max(0, min(pause, _LONGEST)))
-            else:
-                sleep(pause)
-    finally:
-        line.leave(ticket)
-
-
-async def wait_in_loop(
-    line: Line,
-    source: Source,
-    cost: float,
-    timeout: float | None,  # noqa: ASYNC109  # the same verb as `wait_in_thread`
-    clock: Callable[[], float],
-) -> bool:
-    """Do what `wait_in_thread` does, without blocking the event loop."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    parked: asyncio.Future[None] = loop.create_future()
-
-    def go_on() -> None:
-        if not parked.done():
-            parked.set_result(None)
-
-    deadline = clock() + patience(timeout)
-    ticket = line.join(source, cost, lambda: loop.call_soon_threadsafe(go_on))
-    try:
-        while True:
-            parked = loop.create_future()
-            wait = line.ask(ticket, deadline)
-            if wait is None or ticket.granted:
-                return ticket.granted
-            pause = min(wait, deadline - clock())
-            # Who is not first and has no deadline needs no timer: it is woken.
-            timer = None if pause == inf else loop.call_later(min(pause, _LONGEST), go_on)
-            try:
-                await parked
-            finally:
-                if timer is not None:
-                    timer.cancel()
-    finally:
-        line.leave(ticket)
