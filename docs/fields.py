@@ -33,6 +33,8 @@ told like those of manifests. Times are durations (`300ms`, `12s`, `1m30s`). Mad
   with the last), `bursts`; evenly or as a Poisson process. Closed ones are `clients` that wait for their answers:
   each makes `warmup_calls` that are not counted, and the timed part, `duration`, begins for all when the last is
   through. No call begins after the scenario's `duration`; calls in flight then have `drain` to be answered.
+- **Retries** are the client transports' own, and no load makes any: what a VirtualService or a DestinationRule says
+  of them is not simulated.
 - **A client's patience** is `timeout`. Outbound it counts as a failure of the server (504); inbound the client has
   gone, which is no verdict.
 - **Expectations** are sentences; see [](../how-to/test.md).

@@ -17,6 +17,7 @@ from trafficcore.spec import (
     HashCookie,
     LocalityLb,
     OutlierDetection,
+    RetryCaps,
     Subset,
     TrafficPolicy,
     Warmup,
@@ -218,11 +219,43 @@ def test_tunnel_and_proxy_protocol_are_named_and_exclude_each_other():
     ]
 
 
-def test_a_retry_budget_is_checked_and_named():
+@pytest.mark.parametrize(
+    ("policy", "caps"),
+    [
+        (
+            "{retryBudget: {percent: 25, minRetryConcurrency: 7}}",
+            RetryCaps(budget_percent=25, min_retry_concurrency=7),
+        ),
+        ("{retryBudget: {percent: 0.5}}", RetryCaps(budget_percent=0.5)),
+        (
+            "{retryBudget: {minRetryConcurrency: 0}}",
+            RetryCaps(budget_percent=20, min_retry_concurrency=0),
+        ),
+        ("{connectionPool: {http: {maxRetries: 2}}}", RetryCaps(max_retries=2)),
+        ("{connectionPool: {http: {maxRetries: 0}}}", None),
+        ("{connectionPool: {http: {http2MaxRequests: 1}}}", None),
+        ("{loadBalancer: {simple: RANDOM}}", None),
+    ],
+)
+def test_how_many_retries_may_be_under_way(policy, caps):
+    clean(destination(policy))
+    assert the_destination(destination(policy)).policy.retry_caps == caps
+
+
+def test_a_budget_stands_in_the_place_of_a_number_and_says_so():
+    text = destination("{retryBudget: {percent: 10}, connectionPool: {http: {maxRetries: 2}}}")
+    assert remarks(text) == [
+        f"{POLICY}.connectionPool.http.maxRetries: has no effect beside retryBudget"
+    ]
+    assert the_destination(text).policy.retry_caps == RetryCaps(budget_percent=10)
+
+
+def test_a_retry_budget_is_checked_and_its_interval_named():
     text = destination(
         "{retryBudget: {percent: 20.5, minRetryConcurrency: 3, budgetInterval: 10s}}"
     )
-    assert remarks(text) == [f"{POLICY}.retryBudget: {LATER}"]
+    note = "retries are held against the calls in flight"
+    assert remarks(text) == [f"{POLICY}.retryBudget.budgetInterval: {NEVER}: {note}"]
     assert the_fault(text.replace("20.5", "101")) == (
         f"{POLICY}.retryBudget.percent: must be a number from 0 to 100, not '101'"
     )
@@ -728,7 +761,6 @@ def test_a_pool_has_tcp_or_http():
             NEVER,
         ),
         ("{http: {maxRequestsPerConnection: 1}}", "http.maxRequestsPerConnection", NEVER),
-        ("{http: {maxRetries: 1}}", "http.maxRetries", LATER),
         ("{http: {maxConcurrentStreams: 1}}", "http.maxConcurrentStreams", NEVER),
         ("{http: {idleTimeout: 1s}}", "http.idleTimeout", NEVER),
         ("{http: {h2UpgradePolicy: UPGRADE}}", "http.h2UpgradePolicy", NEVER),

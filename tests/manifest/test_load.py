@@ -234,7 +234,7 @@ def test_kinds_that_come_later_are_named_and_skipped(kind):
         (
             "networking.istio.io/v1",
             "VirtualService",
-            "its hosts, its routes and the subsets they lead to",
+            "its hosts, its routes, their timeouts and retries, where they lead",
         ),
         ("networking.internal.knative.dev/v1alpha1", "Ingress", "its hosts and what stands behind"),
     ],

@@ -131,7 +131,6 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
         "kind ServiceEntry is not read in this version; skipped",
         f"{pool}tcp.connectTimeout{never}",
         f"{pool}http.maxRequestsPerConnection{never}",
-        f"{pool}http.maxRetries{later}",
         f"field spec.trafficPolicy.tls{never}",
         (
             "spec.subsets[].trafficPolicy.loadBalancer.consistentHash.minimumRingSize:"

@@ -3,14 +3,14 @@
 import pytest
 
 from trafficcore.manifest import field_table
-from trafficcore.manifest.documents import KINDS, LATER_KINDS
+from trafficcore.manifest.documents import ACTING, KINDS, LATER_KINDS
 
 TABLE = field_table()
 ROWS = {(row.kind, row.path): row for row in TABLE}
 
 
 def test_every_kind_has_its_fields_once():
-    assert {row.kind for row in TABLE} == set(KINDS)
+    assert {row.kind for row in TABLE} == {*KINDS, *ACTING}
     assert len(ROWS) == len(TABLE)
     assert not set(KINDS) & LATER_KINDS
 
@@ -57,6 +57,7 @@ HONOURED = {
     "RateLimitingPolicy": """
         rate_limiter.bucket_capacity rate_limiter.parameters.limit_by_label_key
         rate_limiter.request_parameters.tokens_label_key rate_limiter.match_requests[].path""",
+    "VirtualService": "http[].timeout http[].retries.attempts http[].retries.retryOn",
     "ConcurrencyLimitingPolicy": """
         concurrency_limiter.max_concurrency concurrency_limiter.parameters.max_inflight_duration
         concurrency_limiter.request_parameters.denied_response_status_code""",
@@ -71,9 +72,10 @@ WARNED = {
     "ASMCircuitBreaker": "configs[].breaker_config.average_request_rt",
     "DestinationRule": """
         exportTo trafficPolicy.tls trafficPolicy.tls.mode
-        trafficPolicy.tunnel trafficPolicy.proxyProtocol trafficPolicy.retryBudget.percent
-        trafficPolicy.loadBalancer.backendUtilization.weightUpdatePeriod
-        trafficPolicy.connectionPool.http.maxRetries""",
+        trafficPolicy.tunnel trafficPolicy.proxyProtocol
+        trafficPolicy.retryBudget.budgetInterval
+        trafficPolicy.loadBalancer.backendUtilization.weightUpdatePeriod""",
+    "VirtualService": "http[].retries.retryRemoteLocalities",
     "QuotaSchedulingPolicy": """
         quota_scheduler.rate_limiter.lazy_sync
         quota_scheduler.match_requests[].target_service.kind quota_scheduler.alerter""",

@@ -16,7 +16,7 @@ from trafficcore.engine.facts import Facts
 from trafficcore.engine.identity import Declared as Hosts
 from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.match import Predicate, text_test
-from trafficcore.spec import DeclaredHosts, DeclaredRoute, Op, Retries, RouteTest, VirtualHost
+from trafficcore.spec import DeclaredHosts, DeclaredRoute, Op, RouteTest, VirtualHost
 
 __all__ = ["RouteNames", "with_declared"]
 
@@ -81,10 +81,6 @@ class RouteNames:
     def any_retries(self) -> bool:
         """Whether any route says something of timeout and retries."""
         return any(route.retries for group in self._declared for route in group.routes)
-
-    def retries_of(self, spellings: Iterable[str]) -> list[tuple[list[Predicate], Retries | None]]:
-        """Return the routes of a host in order, with their tests and what they say of retries."""
-        return [(tests, route.retries) for tests, route in self.routes_of(spellings)]
 
     def routes_of(self, spellings: Iterable[str]) -> list[tuple[list[Predicate], DeclaredRoute]]:
         """Return the routes of a host by its names, in order, each with its tests."""

@@ -47,7 +47,7 @@ class RouteRetries:
 
     def _learn(self, host: str) -> Routes:
         spellings = self._identity.spellings(strip_port(host))
-        routes = self._names.retries_of(spellings)
+        routes = [(tests, route.retries) for tests, route in self._names.routes_of(spellings)]
         if len(self._memo) >= _MOST_HOSTS:
             self._memo.clear()
         self._memo[host] = routes

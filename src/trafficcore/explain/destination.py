@@ -7,6 +7,7 @@ from trafficcore.explain.balancing import balancing_meanings
 from trafficcore.explain.ejection import ejection_meanings
 from trafficcore.explain.locality import locality_meanings
 from trafficcore.explain.meaning import Meaning, under
+from trafficcore.explain.retries import caps_meanings
 from trafficcore.explain.scope import process
 from trafficcore.explain.words import listed
 from trafficcore.spec import Destination, Subset, TrafficPolicy
@@ -59,5 +60,6 @@ def _policy(policy: TrafficPolicy, hosts: int | None) -> Iterator[Meaning]:
         most = policy.max_requests
         text = f"At most {most} calls are in flight at once; another is answered 503 at once."
         yield Meaning("calls in flight", f"at most {most}", text)
+    yield from caps_meanings(policy.retry_caps)
     yield from balancing_meanings(policy)
     yield from locality_meanings(policy.locality, outlier=policy.outlier is not None)

@@ -19,16 +19,18 @@ from trafficcore.engine.plan import Plan
 from trafficcore.engine.ramp import RampStage
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
+from trafficcore.engine.table import Table
 from trafficcore.explain.breaking import trips
 from trafficcore.explain.idle import Seen
 from trafficcore.explain.limit import pace
 from trafficcore.explain.meaning import find
 from trafficcore.explain.quota import patience
 from trafficcore.explain.refusal import answered
+from trafficcore.explain.retries import route_words
 from trafficcore.explain.rules import Hosts, RuleMeaning, compiled, meaning_of
 from trafficcore.explain.scope import label_words, match_words
 from trafficcore.explain.words import count, number, ordinal, span
-from trafficcore.spec import Policy
+from trafficcore.spec import Direction, Policy
 
 __all__ = ["RequestMeaning", "Step", "explain_request"]
 
@@ -84,8 +86,14 @@ def explain_request(
         request=f"{facts.method} {facts.scheme}://{facts.host}{facts.target}",
         steps=tuple(_steps(plan, facts, by_rule)),
         idle=idle,
-        outcome=tuple(_outcome(engine, facts)),
+        outcome=(*_outcome(engine, facts), *_route(table, facts)),
     )
+
+
+def _route(table: Table, facts: Facts) -> Iterator[str]:
+    """Say what the declared route of a call adds to its answer."""
+    if facts.direction is Direction.OUTBOUND:
+        yield from route_words(table.retries.find(facts))
 
 
 def _services(policy: Policy, identity: Identity, facts: Facts) -> list[str]:

@@ -1,7 +1,8 @@
 """What documents beside the policies declare: hosts with their ports, routes with their matches.
 
 Read as far as it can be: a Service, a ServiceEntry, a VirtualService or a Knative Ingress with
-something odd in it declares less, and is never a fault; the mesh has its own checks for them.
+something odd in it declares less, and is never a fault; the mesh has its own checks for them. What
+acts (the timeout and retries of a route) is held to its fields.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,12 @@ from ipaddress import ip_address
 import attrs
 
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
+from trafficcore.manifest.problems import Notes
+from trafficcore.manifest.retries import read_route
 from trafficcore.spec import (
     DeclaredHosts,
     DeclaredRoute,
+    Retries,
     RouteTarget,
     RouteTest,
     Source,
@@ -52,6 +56,7 @@ class Route:
     path: str
     matches: tuple[tuple[str, frozenset[Condition]], ...]
     to: tuple[RouteTarget, ...] = ()
+    retries: Retries | None = None
 
     @property
     def names(self) -> frozenset[str]:
@@ -97,18 +102,19 @@ class Declared:
 def _flat(route: Route) -> list[DeclaredRoute]:
     """Return a route for each of its matches, called after both."""
     if not route.matches:
-        return [DeclaredRoute(name=route.name, to=route.to)]
+        return [DeclaredRoute(name=route.name, to=route.to, retries=route.retries)]
     return [
         DeclaredRoute(
             name=f"{route.name}.{name}" if name else route.name,
             tests=tuple(RouteTest(*condition) for condition in sorted(conditions)),
             to=route.to,
+            retries=route.retries,
         )
         for name, conditions in route.matches
     ]
 
 
-def declare(node: Mapping, source: Source) -> Declared:
+def declare(node: Mapping, source: Source, notes: Notes) -> Declared:
     """Read one document of a kind that declares."""
     spec = _get(node, "spec")
     if source.kind == "Service":
@@ -118,7 +124,7 @@ def declare(node: Mapping, source: Source) -> Declared:
     if source.kind == "ServiceEntry":
         return _entry(spec, source)
     if source.kind == "VirtualService":
-        return _virtual_service(spec, source)
+        return _virtual_service(spec, source, notes)
     return _ingress(spec, source)
 
 
@@ -217,7 +223,7 @@ _SAYS_NOTHING = frozenset(("name", "statPrefix", "ignoreUriCase"))
 _HOW = ("exact", "prefix", "regex")
 
 
-def _virtual_service(spec: Node | None, source: Source) -> Declared:
+def _virtual_service(spec: Node | None, source: Source, notes: Notes) -> Declared:
     names = tuple(full_name(host, source.namespace) for host in _texts(_get(spec, "hosts")))
     routes = tuple(
         Route(
@@ -225,6 +231,7 @@ def _virtual_service(spec: Node | None, source: Source) -> Declared:
             path=f"{source.path}.http[{at}]",
             matches=tuple((_text(_get(it, "name")), _conditions(it)) for it in _matches(item)),
             to=tuple(_targets(item, source.namespace)),
+            retries=read_route(_there(item), f"{source.path}.http[{at}]", notes),
         )
         for at, item in enumerate(_items(_get(spec, "http")))
         if isinstance(item, Mapping)
@@ -251,6 +258,15 @@ def _targets(route: Mapping, namespace: str) -> Iterator[RouteTarget]:
                 subset=_text(_get(to, "subset")),
                 weight=share or 1,
             )
+
+
+def _there(route: Mapping) -> dict[str, Node]:
+    """Return the fields of a route that hold anything."""
+    return {
+        key.text: value
+        for key, value in route.entries
+        if not (isinstance(value, Scalar) and value.is_null)
+    }
 
 
 def _matches(route: Mapping) -> list[Node]:

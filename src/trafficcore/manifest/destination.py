@@ -11,7 +11,13 @@ from trafficcore.manifest.destination_hash import build_hash
 from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple, build_warmup
 from trafficcore.manifest.destination_locality import build_locality, tell_failover
 from trafficcore.manifest.destination_outlier import OUTLIER_DETECTION, build_outlier
-from trafficcore.manifest.destination_pool import CONNECTION_POOL, RETRY_BUDGET, build_max_requests
+from trafficcore.manifest.destination_pool import (
+    CONNECTION_POOL,
+    RETRY_BUDGET,
+    build_max_requests,
+    build_retry_caps,
+    tell_retries,
+)
 from trafficcore.manifest.fields import Effect, Field, Object, Record
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, Ref, at_least_one, at_most_one
@@ -99,9 +105,15 @@ _TRAFFIC_POLICY = Object(
             effect=Effect.WARNED,
             part=0,
         ),
-        Field("retryBudget", RETRY_BUDGET, effect=Effect.WARNED, part=5),
+        Field("retryBudget", RETRY_BUDGET),
     ),
-    rules=(at_least_one, at_most_one("tunnel", "proxyProtocol"), tell_failover, _tell_ports),
+    rules=(
+        at_least_one,
+        at_most_one("tunnel", "proxyProtocol"),
+        tell_failover,
+        tell_retries,
+        _tell_ports,
+    ),
 )
 
 #: What a subset's leaves out, the destination's has: what is beside what is looked at later.
@@ -125,6 +137,7 @@ def _build_traffic_policy(*records: Record | None) -> TrafficPolicy:
         hashing=build_hash(balancer),
         warmup=build_warmup(balancer),
         max_requests=build_max_requests(part("connectionPool")),
+        retry_caps=build_retry_caps(part("connectionPool"), part("retryBudget")),
     )
 
 

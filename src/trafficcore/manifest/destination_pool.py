@@ -11,12 +11,18 @@ from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.shapes import at_least_one
 from trafficcore.manifest.types import BOOL, UINT32, Duration, Int, Number, Text
 from trafficcore.manifest.units import duration
+from trafficcore.spec import RetryCaps
 
-__all__ = ["CONNECTION_POOL", "RETRY_BUDGET", "build_max_requests"]
+__all__ = [
+    "CONNECTION_POOL",
+    "RETRY_BUDGET",
+    "build_max_requests",
+    "build_retry_caps",
+    "tell_retries",
+]
 
 _MILLI = Duration(least=duration("1ms"), milli=True)
 _COUNT = Int(least=0)
-_RETRIES = 5  # the part that brings them
 
 
 class _MilliOrOff:
@@ -46,8 +52,8 @@ def _upgrade(record: Record, notes: Notes) -> None:
         )
 
 
-def _limit(name: str, part: int = 0) -> Field:
-    return Field(name, _COUNT, effect=Effect.WARNED, part=part)
+def _limit(name: str) -> Field:
+    return Field(name, _COUNT, effect=Effect.WARNED, part=0)
 
 
 def _tell_pending(record: Record, notes: Notes) -> None:
@@ -85,7 +91,7 @@ _HTTP = Object(
         Field("http1MaxPendingRequests", _COUNT),
         Field("http2MaxRequests", _COUNT),
         _limit("maxRequestsPerConnection"),
-        _limit("maxRetries", _RETRIES),
+        Field("maxRetries", _COUNT, note="of the client transports' retries; 0: any number"),
         _limit("maxConcurrentStreams"),
         _time("idleTimeout"),
         Field(
@@ -131,8 +137,34 @@ def build_max_requests(pool: Record | None) -> int | None:
 
 RETRY_BUDGET = Object(
     (
-        Field("percent", Number(least=0, most=100)),
-        Field("minRetryConcurrency", UINT32),
-        Field("budgetInterval", Duration()),
+        Field("percent", Number(least=0, most=100), default=20),
+        Field("minRetryConcurrency", UINT32, default=3),
+        Field(
+            "budgetInterval",
+            Duration(),
+            effect=Effect.WARNED,
+            part=0,
+            note="retries are held against the calls in flight",
+        ),
     )
 )
+
+
+def build_retry_caps(pool: Record | None, budget: Record | None) -> RetryCaps | None:
+    """Return how many retries may be under way at once; None: nothing is said of it."""
+    if budget is not None:
+        return RetryCaps(
+            budget_percent=budget.get("percent", 20),
+            min_retry_concurrency=budget.get("minRetryConcurrency", 3),
+        )
+    http = pool.sub("http") if pool else None
+    most = http.get("maxRetries") if http else None
+    return RetryCaps(max_retries=most) if most else None
+
+
+def tell_retries(policy: Record, notes: Notes) -> None:
+    """Say that a number of retries counts for nothing beside a budget."""
+    http, name = policy.sub("connectionPool", "http"), "maxRetries"
+    if http is not None and http.get(name) and policy.sub("retryBudget") is not None:
+        message = "has no effect beside retryBudget"
+        notes.warn("TC321", http.key(name), http.to(name), message, http.text(name))

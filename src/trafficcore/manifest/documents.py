@@ -24,6 +24,7 @@ from trafficcore.manifest.nodes import Mapping, Node, Scalar
 from trafficcore.manifest.places import Places
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.quota import QUOTA
+from trafficcore.manifest.retries import ROUTE
 from trafficcore.manifest.settings import read_settings
 from trafficcore.manifest.shapes import ANYTHING, ListOf
 from trafficcore.manifest.siblings import (
@@ -35,7 +36,7 @@ from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
 from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RampRule, RateLimitRule
 
-__all__ = ["KINDS", "LATER_KINDS", "Reading", "top"]
+__all__ = ["ACTING", "KINDS", "LATER_KINDS", "Reading", "top"]
 
 KINDS = {
     kind.name: kind
@@ -57,8 +58,10 @@ LATER_KINDS = frozenset(("ServiceEntry",))
 #: Kinds that are read for what the rules of others are about, and for nothing else.
 READ_IN_PART = {
     "Ingress": "its hosts and what stands behind them",
-    "VirtualService": "its hosts, its routes and the subsets they lead to",
+    "VirtualService": "its hosts, its routes, their timeouts and retries, where they lead",
 }
+#: Their fields that act, each by itself.
+ACTING = {"VirtualService": Object((Field("http", ListOf(ROUTE)),))}
 #: What the simulator reads; it may stand beside the policies that it tries.
 _SCENARIO = ("trafficcore/v1", "Scenario")
 _LIST = "List"
@@ -150,7 +153,7 @@ class Reading:
             self._list(node, notes, path, stem)
         elif (head.version, head.kind) != _SCENARIO:
             _skip(head, notes)
-            self._declare(head, node, path, notes.file)
+            self._declare(head, node, path, notes)
 
     def _list(self, node: Mapping, notes: Notes, path: str, stem: str) -> None:
         record = _LIST_FIELDS.read(node, path, notes)
@@ -194,13 +197,13 @@ class Reading:
         except ConfigError as error:  # the spec has the last word on what can work
             notes.error(spec.node, spec.path, str(error))
 
-    def _declare(self, head: _Head, node: Mapping, path: str, file: str) -> None:
+    def _declare(self, head: _Head, node: Mapping, path: str, notes: Notes) -> None:
         group = DECLARING.get(head.kind)
         if group is None or not head.version.startswith(group):
             return
         metadata = dict(_scalars(node, "metadata"))
         document = Document(
-            file=file,
+            file=notes.file,
             kind=head.kind,
             namespace=metadata.get("namespace", "") or "default",
             name=metadata.get("name", ""),
@@ -208,7 +211,7 @@ class Reading:
         )
         source = document.source(node, join(path, "spec"))
         self.places.add(source, node, path)
-        self._declared.append(declare(node, source))
+        self._declared.append(declare(node, source, notes))
 
     def _identify(self, document: Document, metadata: Record, notes: Notes) -> None:
         place = metadata.at("name")

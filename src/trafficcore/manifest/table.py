@@ -4,7 +4,7 @@ from typing import Any
 
 import attrs
 
-from trafficcore.manifest.documents import KINDS
+from trafficcore.manifest.documents import ACTING, KINDS
 from trafficcore.manifest.fields import Effect, Field, Object
 
 __all__ = ["FieldRow", "field_table", "table_of"]
@@ -29,8 +29,12 @@ class FieldRow:
 
 
 def field_table() -> list[FieldRow]:
-    """Return every field of every kind's `spec`, in the order of the tables."""
-    return [row for kind in KINDS.values() for row in table_of(kind.name, kind.spec)]
+    """Return every field of every kind's `spec`, in the order of the tables.
+
+    Behind them are the fields that act of kinds that are read in part.
+    """
+    tables = {**{kind.name: kind.spec for kind in KINDS.values()}, **ACTING}
+    return [row for kind, spec in tables.items() for row in table_of(kind, spec)]
 
 
 def table_of(kind: str, spec: Object) -> list[FieldRow]:

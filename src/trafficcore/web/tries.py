@@ -52,8 +52,12 @@ class Tries:
 
     def begin(self, permit: Any) -> Call:
         """Begin a try: at an endpoint that the call has not been to, where there is one."""
-        if self._tried and self._policy.other_hosts:
-            move(permit, self._tried)
+        tried = self._tried
+        if tried and self._policy.other_hosts:
+            move(permit, tried)
+            if permit.endpoint in tried:  # all of them: another round, not from the last one
+                del tried[:-1]
+                move(permit, tried)
         if permit.endpoint is not None:
             self._tried.append(permit.endpoint)
         cluster = cluster_of(permit)

@@ -1,11 +1,12 @@
 """What can be wrong with a manifest, by code: `TC101`, one entry each, grouped by hundreds.
 
-0 faults, 1 limits, 2 breakers, 3 endpoints and localities, 4 quotas, 5 hosts, routes and who a
-rule is for, 6 spelling, 9 what this version does not do. A code never changes its meaning, and
+0 faults, 1 limits, 2 breakers, 3 endpoints, localities, retries, 4 quotas, 5 hosts, routes and who
+a rule is for, 6 spelling, 9 what this version does not do. A code never changes its meaning, and
 one that is given up is not given out again. `docs/reference/checks.md` is made of these entries.
 """
 
 from trafficcore.manifest.codes.breakers import BREAKERS
+from trafficcore.manifest.codes.calls import CALLS
 from trafficcore.manifest.codes.code import Code
 from trafficcore.manifest.codes.endpoints import ENDPOINTS
 from trafficcore.manifest.codes.faults import FAULTS
@@ -22,7 +23,7 @@ SECTIONS: dict[str, tuple[Code, ...]] = {
     "Faults": FAULTS,
     "Limits": LIMITS,
     "Breakers": BREAKERS,
-    "Endpoints and localities": ENDPOINTS,
+    "Endpoints, localities and retries": (*ENDPOINTS, *CALLS),
     "Quotas": QUOTAS,
     "Hosts, routes and who a rule is for": SELECTION,
     "Spelling": SPELLING,

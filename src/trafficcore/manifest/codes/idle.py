@@ -19,7 +19,9 @@ IDLE = (
         title="A field has no effect in this version",
         why="It is read and checked, and nothing is done about it yet.",
         instead="Do not rely on it here; keep it for the mesh.",
-        example=_POLICY + "    connectionPool: {http: {maxRetries: 2}}\n",
+        example="kind: ASMLocalRateLimiter\nspec:\n  configs:\n"
+        "  - match: {vhost: {name: web, port: 80}}\n    limit: {fill_interval: 1s, quota: 5}\n"
+        "    distinct: [user]\n",
     ),
     Code(
         id="TC902",
