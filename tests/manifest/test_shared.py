@@ -126,7 +126,7 @@ def test_a_limit_and_a_breaker_of_the_callers():
 @needs_shared
 def test_every_field_of_the_mesh_that_does_nothing_is_named():
     pool = "field spec.trafficPolicy.connectionPool."
-    later, never = " has no effect in this version", " has no effect in process"
+    never = " has no effect in process"
     assert words(load("destinationrule/01-all.yaml")) == [
         "kind ServiceEntry is not read in this version; skipped",
         f"{pool}tcp.connectTimeout{never}",

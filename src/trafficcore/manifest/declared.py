@@ -11,6 +11,7 @@ from ipaddress import ip_address
 import attrs
 
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
+from trafficcore.manifest.peek import child, entries_of, items_of, text_of, texts_of, written
 from trafficcore.manifest.problems import Notes
 from trafficcore.manifest.retries import read_route
 from trafficcore.spec import (
@@ -116,7 +117,7 @@ def _flat(route: Route) -> list[DeclaredRoute]:
 
 def declare(node: Mapping, source: Source, notes: Notes) -> Declared:
     """Read one document of a kind that declares."""
-    spec = _get(node, "spec")
+    spec = child(node, "spec")
     if source.kind == "Service":
         name = full_name(source.name, source.namespace)
         ports = _ports(spec, "port", "targetPort")
@@ -128,52 +129,18 @@ def declare(node: Mapping, source: Source, notes: Notes) -> Declared:
     return _ingress(spec, source)
 
 
-# -- nodes ---------------------------------------------------------------------------------------
-
-
-def _get(node: Node | None, name: str) -> Node | None:
-    if isinstance(node, Mapping):
-        for key, value in node.entries:
-            if key.text == name:
-                return value
-    return None
-
-
-def _items(node: Node | None) -> list[Node]:
-    return node.items if isinstance(node, Sequence) else []
-
-
-def _entries(node: Node | None) -> list[tuple[Scalar, Node]]:
-    return node.entries if isinstance(node, Mapping) else []
-
-
-def _text(node: Node | None) -> str:
-    return node.text if isinstance(node, Scalar) and not node.is_null else ""
-
-
-def _texts(node: Node | None) -> list[str]:
-    return [text for text in map(_text, _items(node)) if text]
-
-
-def _written(node: Node) -> str:
-    """Write a value that is not looked into, so that equal ones are equal."""
-    if isinstance(node, Scalar):
-        return repr(node.text)
-    if isinstance(node, Sequence):
-        return f"[{', '.join(map(_written, node.items))}]"
-    return f"{{{', '.join(f'{key.text!r}: {_written(value)}' for key, value in node.entries)}}}"
-
-
 # -- hosts ---------------------------------------------------------------------------------------
 
 
 def _ports(spec: Node | None, *names: str) -> frozenset[int]:
-    texts = (_text(_get(item, name)) for item in _items(_get(spec, "ports")) for name in names)
+    texts = (
+        text_of(child(item, name)) for item in items_of(child(spec, "ports")) for name in names
+    )
     return frozenset(int(text) for text in texts if text.isdecimal() and len(text) <= 5)
 
 
 def _entry(spec: Node | None, source: Source) -> Declared:
-    addresses = [_text(_get(item, "address")) for item in _items(_get(spec, "endpoints"))]
+    addresses = [text_of(child(item, "address")) for item in items_of(child(spec, "endpoints"))]
     known = bool(addresses) and all(map(_is_address, addresses))
     return Declared(
         hosts=tuple(
@@ -183,7 +150,7 @@ def _entry(spec: Node | None, source: Source) -> Declared:
                 ports=_ports(spec, "number", "targetPort"),
                 endpoints=len(addresses) if known else None,
             )
-            for host in _texts(_get(spec, "hosts"))
+            for host in texts_of(child(spec, "hosts"))
         )
     )
 
@@ -199,12 +166,12 @@ def _is_address(text: str) -> bool:
 def _ingress(spec: Node | None, source: Source) -> Declared:
     """Read the hosts of a Knative Ingress, and the services of the revisions behind them."""
     groups: list[tuple[str, ...]] = []
-    for rule in _items(_get(spec, "rules")):
-        names = _texts(_get(rule, "hosts"))
-        for path in _items(_get(_get(rule, "http"), "paths")):
-            for split in _items(_get(path, "splits")):
-                revision = _text(_get(split, "serviceName"))
-                namespace = _text(_get(split, "serviceNamespace")) or source.namespace
+    for rule in items_of(child(spec, "rules")):
+        names = texts_of(child(rule, "hosts"))
+        for path in items_of(child(child(rule, "http"), "paths")):
+            for split in items_of(child(path, "splits")):
+                revision = text_of(child(split, "serviceName"))
+                namespace = text_of(child(split, "serviceNamespace")) or source.namespace
                 if revision:
                     names += [
                         full_name(name, namespace) for name in (revision, f"{revision}-private")
@@ -224,22 +191,22 @@ _HOW = ("exact", "prefix", "regex")
 
 
 def _virtual_service(spec: Node | None, source: Source, notes: Notes) -> Declared:
-    names = tuple(full_name(host, source.namespace) for host in _texts(_get(spec, "hosts")))
+    names = tuple(full_name(host, source.namespace) for host in texts_of(child(spec, "hosts")))
     routes = tuple(
         Route(
-            name=_text(_get(item, "name")),
+            name=text_of(child(item, "name")),
             path=f"{source.path}.http[{at}]",
-            matches=tuple((_text(_get(it, "name")), _conditions(it)) for it in _matches(item)),
+            matches=tuple((text_of(child(it, "name")), _conditions(it)) for it in _matches(item)),
             to=tuple(_targets(item, source.namespace)),
             retries=read_route(_there(item), f"{source.path}.http[{at}]", notes),
         )
-        for at, item in enumerate(_items(_get(spec, "http")))
+        for at, item in enumerate(items_of(child(spec, "http")))
         if isinstance(item, Mapping)
     )
     service = VirtualService(
         source=source,
         hosts=names,
-        gateways=tuple(_texts(_get(spec, "gateways"))) or ("mesh",),
+        gateways=tuple(texts_of(child(spec, "gateways"))) or ("mesh",),
         routes=routes,
     )
     hosts = tuple(Host(kind=source.kind, name=name) for name in names)
@@ -248,14 +215,14 @@ def _virtual_service(spec: Node | None, source: Source, notes: Notes) -> Declare
 
 def _targets(route: Mapping, namespace: str) -> Iterator[RouteTarget]:
     """Yield where a route leads; one of several that has no weight gets nothing, as in Istio."""
-    parts = [it for it in _items(_get(route, "route")) if isinstance(it, Mapping)]
+    parts = [it for it in items_of(child(route, "route")) if isinstance(it, Mapping)]
     for part in parts:
-        to, weight = _get(part, "destination"), _text(_get(part, "weight"))
+        to, weight = child(part, "destination"), text_of(child(part, "weight"))
         share = int(weight) if weight.isdecimal() and len(weight) <= 9 else 0
         if share or len(parts) == 1:
             yield RouteTarget(
-                host=full_name(_text(_get(to, "host")), namespace),
-                subset=_text(_get(to, "subset")),
+                host=full_name(text_of(child(to, "host")), namespace),
+                subset=text_of(child(to, "subset")),
                 weight=share or 1,
             )
 
@@ -270,35 +237,35 @@ def _there(route: Mapping) -> dict[str, Node]:
 
 
 def _matches(route: Mapping) -> list[Node]:
-    match = _get(route, "match")
+    match = child(route, "match")
     if match is None or isinstance(match, Sequence):
-        return _items(match)
+        return items_of(match)
     return [] if isinstance(match, Scalar) and match.is_null else [match]
 
 
 def _conditions(match: Node) -> frozenset[Condition]:
     if not isinstance(match, Mapping):  # it is no match at all, and takes nothing for sure
-        return frozenset({("match", "", "is", _written(match))})
-    any_case = _text(_get(match, "ignoreUriCase")) == "true"
+        return frozenset({("match", "", "is", written(match))})
+    any_case = text_of(child(match, "ignoreUriCase")) == "true"
     found: list[Condition] = []
-    for key, value in _entries(match):
+    for key, value in entries_of(match):
         part = key.text
         if part in _TEXT_PARTS:
             found.append(_test("uri, any case" if part == "uri" and any_case else part, "", value))
         elif part in _MAP_PARTS:
-            found += [_test(part, name.text, test) for name, test in _entries(value)]
+            found += [_test(part, name.text, test) for name, test in entries_of(value)]
         elif part == "gateways":
-            found.append((part, "", "in", ",".join(_texts(value))))
+            found.append((part, "", "in", ",".join(texts_of(value))))
         elif part not in _SAYS_NOTHING:
-            found.append((part, "", "is", _written(value)))
+            found.append((part, "", "is", written(value)))
     return frozenset(found)
 
 
 def _test(part: str, name: str, node: Node) -> Condition:
     name = name.lower() if part in ("headers", "withoutHeaders") else name
     for how in _HOW:
-        value = _get(node, how)
+        value = child(node, how)
         if value is not None:
-            text = _text(value)
+            text = text_of(value)
             return (part, name, how, text.lower() if part.endswith("any case") else text)
     return (part, name, "present", "")
