@@ -1,143 +1,146 @@
 """One `QuotaScheduler` under threads, event loops and forks at once: not a token is lost."""
 
 import asyncio
-import gc
 import os
-import random
 import threading
 import time
+from collections import Counter
+from itertools import combinations
 
 import pytest
 
+from support.crowd import WORKLOADS, Pumped
 from support.exactness import hammer
-from trafficcore import QuotaScheduler, Rejected
-from trafficcore.core.fair import QuotaQueue, TokenBucket
+from trafficcore import QuotaScheduler
+from trafficcore.core.fair import FairQueue, QuotaQueue, TokenBucket, quota
 from trafficcore.engine.guard import locked, new_lock
 from trafficcore.live import fair
-
-WORKLOADS = {"guest": 50, "subscriber": 200, "batch": 1}
-NAMES = [*WORKLOADS, "unknown"]
-STEP = 1 / 1024
-RATE = 8192
-
-
-class Pumped:
-    """A scheduler on a clock that only its pump moves; level and grants add up exactly.
-
-    Every number is a small multiple of a power of two, so floats hold them to the letter, and
-    the bucket is too large to be ever full again.
-    """
-
-    def __init__(self):
-        self.now = 0.0
-        self.scheduler = QuotaScheduler(RATE, 1, 2**30, WORKLOADS, clock=self.clock)
-        self.scheduler._queue._budget.tokens = 0
-        self.granted = []
-        self.late = []
-        self.done = threading.Event()
-
-    def clock(self):
-        return self.now
-
-    def pump(self):
-        while not self.done.is_set():
-            self.now += STEP
-            self.scheduler._driver.kick()
-            time.sleep(0)
-
-    def note(self, grant, cost):
-        self.granted.append(cost)
-        waiter = grant._waiter
-        if waiter is not None and waiter.at > waiter.deadline:
-            self.late.append(waiter)
-
-    def thread(self, index, calls):
-        draw = random.Random(index)
-        for _ in range(calls):
-            cost, timeout = draw.randint(1, 7), draw.choice([None, 2 * STEP, 64 * STEP, 0])
-            try:
-                grant = self.scheduler.acquire(draw.choice(NAMES), cost, timeout)
-            except Rejected:
-                continue
-            if draw.random() < 0.1:
-                cost += 2
-                grant.reconcile(cost)
-            self.note(grant, cost)
-
-    async def task(self, index, calls):
-        draw = random.Random(index)
-        for _ in range(calls):
-            cost, timeout = draw.randint(1, 7), draw.choice([None, 8 * STEP])
-            wait = self.scheduler.acquire_async(draw.choice(NAMES), cost, timeout)
-            task = asyncio.ensure_future(wait)
-            if draw.random() < 0.4:
-                for _ in range(draw.randint(0, 6)):
-                    await asyncio.sleep(0)
-                task.cancel()
-            try:
-                grant = await task
-            except (Rejected, asyncio.CancelledError):
-                continue
-            self.note(grant, cost)
-
-    def loop(self, index, tasks, calls):
-        async def main():
-            each = (self.task(index * 1000 + n, calls) for n in range(tasks))
-            await asyncio.gather(*each)
-
-        asyncio.run(main())
-
-    def abandoned_loop(self):
-        """A loop closed with coroutines parked on it."""
-        loop = asyncio.new_event_loop()
-        waits = (self.scheduler.acquire_async("guest", 3) for _ in range(20))
-        tasks = [loop.create_task(wait) for wait in waits]
-        loop.run_until_complete(asyncio.sleep(0))
-        loop.close()
-        for task in tasks:
-            task._log_destroy_pending = False
-            if task.done():  # some did not have to wait
-                self.granted.append(task.result().cost)
-
-    def check(self):
-        scheduler = self.scheduler
-        gc.collect()  # what a closed loop left behind
-        scheduler._driver.kick()
-        assert scheduler.waiting == 0
-        supplied = round(self.now * RATE)
-        assert sum(self.granted) + scheduler.snapshot()["tokens"] == supplied
-        assert not self.late
-
-
-def crowd(threads, loops, tasks, calls):
-    own = Pumped()
-    work = [lambda i=i: own.thread(i, calls) for i in range(threads)]
-    work += [lambda i=i: own.loop(i, tasks, calls) for i in range(loops)]
-    work.append(own.abandoned_loop)
-    pump = threading.Thread(target=own.pump)
-    pump.start()
-    try:
-        hammer(lambda i: work[i](), threads=len(work), switch_interval=1e-5)
-        while own.scheduler.waiting:
-            time.sleep(0)
-    finally:
-        own.done.set()
-        pump.join()
-    own.check()
-    assert len(own.granted) > calls
-    return own
 
 
 @pytest.mark.stress
 def test_what_is_granted_is_what_left_the_bucket():
-    crowd(threads=8, loops=3, tasks=20, calls=40)
+    Pumped().run(threads=8, loops=3, tasks=20, calls=40)
 
 
 @pytest.mark.stress
 def test_the_same_where_every_atomic_method_takes_the_lock(monkeypatch):
     monkeypatch.setattr(fair, "guarded", locked)
-    own = crowd(threads=4, loops=2, tasks=5, calls=30)
+    own = Pumped()
+    own.run(threads=4, loops=2, tasks=5, calls=30)
     assert type(own.scheduler._queue).try_acquire is not QuotaQueue.try_acquire
+
+
+class Recorded(FairQueue):
+    """A fair queue that writes down who came, went and was served, in the order of its lock.
+
+    Of each: the flow, by how many more wait of it, the cost served, its weight, and whether its
+    clock is where the virtual time is.
+    """
+
+    __slots__ = ("events",)
+
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.events = []
+
+    def note(self, entry, change, cost=0, level=True):
+        self.events.append((entry.lane.flow, change, cost, entry.weight, level))
+
+    def push(self, *what):
+        entry = super().push(*what)
+        self.note(entry, 1)
+        return entry
+
+    def pop(self):
+        entry = super().pop()
+        self.note(entry, -1, entry.cost, entry.lane.clock >= self._virtual)
+        return entry
+
+    def cancel(self, entry):
+        if entry.waiting:
+            self.note(entry, -1)
+        return super().cancel(entry)
+
+    def correct(self, entry, difference):
+        if entry.seq > self._since:
+            self.note(entry, 0, 0, False)
+        super().correct(entry, difference)
+
+
+def check_shares(events, largest=7):
+    """Hold the theorem of the tags for each pair, over every stretch in which both had waiters.
+
+    What was granted to one who was just cancelled comes back, and moves the clock of its workload
+    back: until it has caught up with the virtual time it has something in hand, and is left out.
+    Return how many servings were held to the bound.
+    """
+    weights = {flow: weight for flow, _, _, weight, _ in events}
+    checked = 0
+    for pair in combinations(weights, 2):
+        bound = sum(largest / weights[flow] for flow in pair) * (1 + 1e-9)
+        waiting, behind, drift, low, high = Counter(), set(), 0.0, 0.0, 0.0
+        for flow, change, cost, weight, level in events:
+            if flow not in pair:
+                continue
+            if cost and not behind and all(waiting[one] for one in pair):
+                drift += cost / weight * (1 if flow == pair[0] else -1)
+                low, high = min(low, drift), max(high, drift)
+                assert high - low <= bound
+                checked += 1
+            waiting[flow] += change
+            if not level:
+                behind.add(flow)
+            elif (cost and flow in behind) or not waiting[flow]:
+                behind.discard(flow)
+                drift = low = high = 0.0
+    return checked
+
+
+@pytest.mark.stress
+def test_ten_thousand_wait_in_three_loops_and_thirty_threads_and_have_their_shares(monkeypatch):
+    monkeypatch.setattr(quota, "FairQueue", Recorded)
+    own = Pumped(crowd=10_000, correct=False)
+    own.run(threads=30, loops=3, tasks=7_000, calls=1, switch_interval=1e-4)
+    assert own.most >= 10_000
+    assert check_shares(own.scheduler._queue._fair.events) > 10_000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+@pytest.mark.stress
+def test_the_same_in_a_forked_child_whose_parent_has_waiters():
+    own = Pumped()
+    own.run(threads=8, loops=2, tasks=10, calls=10)
+    crew = [
+        threading.Thread(target=lambda: own.note(own.scheduler.acquire("guest", 3), 3))
+        for _ in range(10)
+    ]
+    own.scheduler._queue._budget.tokens -= 10**6  # so that they do wait
+    own.granted.append(10**6)
+    for member in crew:
+        member.start()
+    while own.scheduler.waiting < len(crew):
+        time.sleep(0)
+    child = os.fork()
+    if not child:
+        status = 1
+        try:
+            if own.scheduler.waiting == 0:
+                own.scheduler._queue._budget.tokens += 10**6
+                own.granted.remove(10**6)
+                own.run(threads=30, loops=3, tasks=20, calls=10)
+                status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    own.scheduler._queue._budget.tokens += 10**6
+    own.granted.remove(10**6)
+    with own.pumping():
+        pass
+    for member in crew:
+        member.join(30)
+    assert status == 0
+    own.check()
 
 
 @pytest.mark.stress
