@@ -12,7 +12,8 @@ Law     A bucket that holds reservations knows one number: what is left when all
 State   The reservations not yet past, in order, each with the level it leaves behind; level and
         time of the last one that is past, or of the last debt. Of a bucket with other books
         (`shared`), what they take is not seen here: where it owes more than this book knows of,
-        others have reserved ahead, and nothing comes back: never too much.
+        others have reserved ahead, and nothing comes back: never too much. Of any other, what was
+        taken past the book is seen when the book is next asked, and is a use as of then.
 Cost    O(1) to reserve; to give back, one step for each reservation behind it.
 Twin    tests/model/bookings.py
 """
@@ -50,11 +51,15 @@ class Bookings:
     Refunds and debts of a bucket with reservations ahead go through here too.
     """
 
-    __slots__ = ("_bucket", "_capacity", "_entries", "_last", "_level", "_rate", "_shared")
+    __slots__ = (
+        "_bucket", "_capacity", "_entries", "_foreign", "_last", "_level", "_rate", "_shared",
+    )  # fmt: skip
 
     def __init__(self, bucket: Bucket, *, shared: bool = False) -> None:
         self._bucket = bucket
         self._shared = shared
+        #: Whether others have taken of a shared bucket since there were reservations in this book.
+        self._foreign = False
         self._capacity = bucket.capacity
         self._rate = bucket.rate
         self._entries: list[Booking] = []
@@ -63,7 +68,7 @@ class Bookings:
 
     def ahead(self, now: float) -> int:
         """Return how many reservations are still to come."""
-        self._pass(now)
+        self._look(now)
         return len(self._entries)
 
     def due(self, now: float, cost: float) -> float:
@@ -75,7 +80,7 @@ class Bookings:
         self, now: float, cost: float, latest: float = inf, *, start: float | None = None
     ) -> Booking | None:
         """Take `cost` tokens now, for the first time from `start` on; None: not by `latest`."""
-        self._pass(now)
+        self._look(now)
         if start is None:
             start = now
         if self._entries and self._bucket.due(start, cost) < self._entries[-1].at:
@@ -99,10 +104,10 @@ class Bookings:
         if now > booking.at or not booking.open:
             return 0
         booking.open = False
-        self._pass(now)
+        self._look(now)
         entries = self._entries
         if booking not in entries:  # its time is this very moment
-            return self.refund(booking.cost, now)
+            return self.refund(booking.cost, now) if booking.cost else 0
         before = self._free(now)
         unknown = self._unknown(now)
         place = entries.index(booking)
@@ -120,7 +125,7 @@ class Bookings:
         if not more or not booking.open:
             return
         booking.cost = cost
-        self._pass(now)
+        self._look(now)
         if booking not in self._entries:
             if more > 0:
                 self.charge(more, now)
@@ -139,7 +144,7 @@ class Bookings:
 
     def refund(self, cost: float, now: float) -> float:
         """Give `cost` tokens back to the bucket; return how many of them count in the end."""
-        self._pass(now)
+        self._look(now)
         if not self._entries:
             level = self._bucket.level_at(now)
             if level < -_CRUMB and self._unknown(now):
@@ -156,7 +161,7 @@ class Bookings:
 
     def charge(self, cost: float, now: float) -> None:
         """Take `cost` tokens from the bucket, there or not."""
-        self._pass(now)
+        self._look(now)
         if self._entries:
             self._insert(Booking(now, cost))
         else:
@@ -171,7 +176,7 @@ class Bookings:
         Times that were named stay. The level is scaled as the bucket's is, counted without what
         is reserved: that has not been used yet.
         """
-        self._pass(now)
+        self._look(now)
         capacity, rate = self._bucket.capacity, self._bucket.rate
         level = self._fill(self._level, self._last, now)
         if level > 0:
@@ -209,15 +214,24 @@ class Bookings:
         last = self._entries[-1]
         return last.level - (last.at - now) * self._rate
 
+    def _lacking(self, now: float) -> float:
+        """Return how much less the bucket has than this book knows of."""
+        return self._free(now) - self._bucket.level_at(now)
+
     def _unknown(self, now: float) -> bool:
         """Return whether the bucket owes what others took, as far as can be seen from here."""
-        return self._shared and self._free(now) - self._bucket.level_at(now) > _CRUMB
+        return self._foreign or (self._shared and self._lacking(now) > _CRUMB)
 
     def _fill(self, level: float, last: float, now: float) -> float:
         return min(self._capacity, level + (now - last) * self._rate)
 
-    def _pass(self, now: float) -> None:
-        """Forget what is past, but for the level it leaves to what is to come."""
+    def _look(self, now: float) -> None:
+        """Forget what is past, but for the level it leaves to what is to come; see what was taken.
+
+        What the bucket lacks was taken past the book: a use as of now, which is late, if at all,
+        and so never frees too much. It costs who comes later less where a full bucket would have
+        spilt it anyway.
+        """
         entries = self._entries
         if not entries:
             return
@@ -226,3 +240,16 @@ class Bookings:
         if past:
             self._level, self._last = entries[past - 1].level, entries[past - 1].at
             del entries[:past]
+        if not entries:
+            self._foreign = False
+            return
+        taken = self._lacking(now)
+        if taken <= _CRUMB:
+            return
+        if self._shared:
+            self._foreign = True
+        else:
+            self._insert(Booking(now, taken))
+            spilt = self._lacking(now)
+            if spilt > 0:
+                self._bucket.refund(spilt, now)
