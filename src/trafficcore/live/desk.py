@@ -82,18 +82,22 @@ class Desk:
     def cancel(self, reservation: Reservation) -> float:
         """Give a reservation back before its time; return how many tokens came of it."""
         with self._lock:
-            now = self._clock()
-            if now > reservation.at or not reservation.open:
-                return 0
-            reservation.open = False
-            back: float = 0
-            if reservation.ticket is not None:  # nothing had been taken yet
-                self.line.leave(reservation.ticket)
-                back = reservation.cost
-            elif reservation.booking is not None:
-                back = self._bookings.cancel(reservation.booking, now)
+            back = self.take_back(reservation)
         self.nudge()
         return back
+
+    def take_back(self, reservation: Reservation) -> float:
+        """Do so and nudge nobody. *Guarded*."""
+        now = self._clock()
+        if now > reservation.at or not reservation.open:
+            return 0
+        reservation.open = False
+        if reservation.ticket is not None:  # nothing had been taken yet
+            self.line.leave(reservation.ticket)
+            return reservation.cost
+        if reservation.booking is None:
+            return 0
+        return self._bookings.cancel(reservation.booking, now)
 
     def restate(self, reservation: Reservation, actual: float) -> None:
         """Have a reservation be of `actual` tokens: more is a debt, less comes back.
@@ -101,14 +105,18 @@ class Desk:
         A place behind those who wait is told so: it is settled when its tokens are taken.
         """
         with self._lock:
-            if not reservation.open:
-                return
-            more, reservation.cost = actual - reservation.cost, actual
-            if reservation.ticket is not None:
-                self.line.restate(reservation.ticket, actual)
-                return
-            self._settle(reservation, more)
+            self.put_right(reservation, actual)
         self.nudge()
+
+    def put_right(self, reservation: Reservation, actual: float) -> None:
+        """Do so and nudge nobody. *Guarded*."""
+        if not reservation.open:
+            return
+        more, reservation.cost = actual - reservation.cost, actual
+        if reservation.ticket is not None:
+            self.line.restate(reservation.ticket, actual)
+        else:
+            self._settle(reservation, more)
 
     def _settle(self, reservation: Reservation, more: float) -> None:
         now = self._clock()

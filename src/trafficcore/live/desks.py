@@ -62,13 +62,37 @@ class Desks:
         return self._desks.get(key)
 
     def reserve(self, key: str, cost: float, timeout: float | None) -> Reservation | None:
-        """Reserve at the desk of a key; keep it while there is something to come."""
+        """Reserve at the desk of a key; keep it while there is something to come.
+
+        What was reserved of the bucket that new keys share is settled: nothing comes back of it,
+        and however many keys there are, no desk is kept for it.
+        """
         with self._lock:
             desk = self.get(key)
             made = desk.reserve(cost, timeout)
-            if not desk.idle:
+            if made is None:
+                return None
+            if made.ticket is None and not self._machine.owns(key):
+                made.open = False
+            elif not desk.idle:
                 self._keep(key, desk)
+            made.desk = _AtKey(self, key)
             return made
+
+    def cancel(self, key: str, reservation: Reservation) -> float:
+        """Give a reservation back at the desk that its key has by now."""
+        with self._lock:
+            desk = self.get(key)
+            back = desk.take_back(reservation)
+        desk.nudge()
+        return back
+
+    def restate(self, key: str, reservation: Reservation, actual: float) -> None:
+        """Correct a reservation at the desk that its key has by now."""
+        with self._lock:
+            desk = self.get(key)
+            desk.put_right(reservation, actual)
+        desk.nudge()
 
     @contextmanager
     def waiting(self, key: str) -> Iterator[tuple[Line, Source]]:
@@ -121,3 +145,19 @@ class Desks:
                 self._order.append(old)
         self._desks[key] = desk
         self._order.append(key)
+
+
+class _AtKey:
+    """The desk of a key as a reservation knows it: it may be another when it comes back."""
+
+    __slots__ = ("_desks", "_key")
+
+    def __init__(self, desks: Desks, key: str) -> None:
+        self._desks = desks
+        self._key = key
+
+    def cancel(self, reservation: Reservation) -> float:
+        return self._desks.cancel(self._key, reservation)
+
+    def restate(self, reservation: Reservation, actual: float) -> None:
+        self._desks.restate(self._key, reservation, actual)

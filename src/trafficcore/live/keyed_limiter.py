@@ -176,7 +176,7 @@ class KeyedRateLimiter:
         """Take `cost` of `key`'s tokens now, for use from the reservation's `at` on.
 
         As `RateLimiter.reserve`. What was reserved of the bucket that new keys share while there
-        is no room does not come back.
+        is no room does not come back and cannot be corrected.
         """
         made = self._desks.reserve(key, cost, timeout)
         if made is None:

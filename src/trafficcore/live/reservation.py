@@ -1,15 +1,20 @@
 """Reservation: tokens that are taken, and the time from which they may be used."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from trafficcore.core.limit.amounts import checked
 from trafficcore.core.limit.bookings import Booking
 from trafficcore.live.waiting import Ticket
 
-if TYPE_CHECKING:
-    from trafficcore.live.desk import Desk
-
 __all__ = ["Reservation"]
+
+
+class _Desk(Protocol):
+    """Where a reservation is given back and corrected."""
+
+    def cancel(self, reservation: "Reservation") -> float: ...
+
+    def restate(self, reservation: "Reservation", actual: float) -> None: ...
 
 
 class Reservation:
@@ -22,10 +27,10 @@ class Reservation:
     `cancel()`; whoever learns what was really used says `correct(actual)`.
     """
 
-    __slots__ = ("_desk", "at", "booking", "cost", "delay", "open", "ticket")
+    __slots__ = ("at", "booking", "cost", "delay", "desk", "open", "ticket")
 
-    def __init__(self, desk: "Desk", cost: float, at: float, delay: float) -> None:
-        self._desk = desk
+    def __init__(self, desk: _Desk, cost: float, at: float, delay: float) -> None:
+        self.desk = desk
         self.cost = cost
         self.at = at
         self.delay = delay
@@ -44,7 +49,7 @@ class Reservation:
         reserved later keeps the time that was named; what a full bucket would have spilt until
         then does not come back either.
         """
-        return self._desk.cancel(self)
+        return self.desk.cancel(self)
 
     def correct(self, actual: float) -> None:
         """Say what was really used: more is a debt, less comes back. Then that is the `cost`.
@@ -52,4 +57,4 @@ class Reservation:
         Does nothing where it has been cancelled. A place behind those who wait is corrected when
         its tokens are taken.
         """
-        self._desk.restate(self, checked("actual", actual))
+        self.desk.restate(self, checked("actual", actual))

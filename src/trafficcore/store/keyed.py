@@ -150,6 +150,10 @@ class SharedKeyed:
             "rate": self.rate,
         }
 
+    def owns(self, key: str) -> bool:
+        """Whether `key` has a bucket of its own; else it is full, or shares the overflow bucket."""
+        return self._place(self._file.digest(key)) is not None
+
     def _reserve(self, key: str, now: float, cost: float, latest: float) -> float | None:
         """Do what `reserve` does; None where the file's lock cannot be had."""
         need = cost * self.inc

@@ -138,7 +138,9 @@ class Bookings:
         back = self._free(now) - before
         if more > 0:
             # What would have been spilt anyway is no debt, unless others took it.
-            self._bucket.charge(more if unknown else max(0, -back), now)
+            lacking = more if unknown else -back
+            if lacking > 0:
+                self._bucket.charge(lacking, now)
         elif back > 0 and not unknown:
             self._bucket.refund(back, now)
 

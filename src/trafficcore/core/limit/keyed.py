@@ -178,6 +178,10 @@ class KeyedGcra:
             "rate": self.rate,
         }
 
+    def owns(self, key: str) -> bool:
+        """Whether `key` has a bucket of its own; else it is full, or shares the overflow bucket."""
+        return key in self.full_at
+
     def __len__(self) -> int:
         return len(self.keys)
 
