@@ -3,10 +3,20 @@
 import attrs
 import pytest
 
+from support.policies import calling
 from trafficcore.core.outlier import Settings
+from trafficcore.engine import Engine
 from trafficcore.engine.istio_outlier import envoy_fields, envoy_settings
 from trafficcore.errors import ConfigError
+from trafficcore.outcome import Outcome
 from trafficcore.spec import OutlierDetection
+
+MANIFEST = """
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web}
+spec: {host: web, trafficPolicy: {outlierDetection: {}}}
+"""
 
 
 def test_nothing_written_leaves_all_but_success_rates_to_envoy_and_panic_off():
@@ -100,6 +110,22 @@ def test_up_to_1_22_the_first_host_always_goes(istio, first):
     assert (
         attrs.evolve(settings, always_eject_one_host=False) == envoy_settings(OutlierDetection())[0]
     )
+
+
+@pytest.mark.parametrize(("istio", "out"), [(None, 0), ("1.23", 0), ("1.22", 1)])
+def test_an_engine_is_of_the_version_it_is_given(istio, out):
+    engine = Engine.load(
+        MANIFEST, endpoints={"web": ["a:1", "b:1", "c:1"]}, istio=istio, listeners=()
+    )
+    for now in range(20):
+        engine.admit(calling("web"), now / 100).settle(Outcome.FAILURE, now / 100, 503)
+    (cluster,) = engine.snapshot(1)["clusters"]
+    assert sum(entry["ejected"] for entry in cluster["endpoints"]) == out
+
+
+def test_no_engine_is_made_of_a_version_that_is_none():
+    with pytest.raises(ConfigError, match="istio must be a version"):
+        Engine.load(MANIFEST, istio="newest")
 
 
 @pytest.mark.parametrize("istio", ["", "latest", "1", "1.x", "1.22rc"])

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from explain.helpers import example, meanings, text, texts, values
-from support.policies import NAME, calling, destination, engine
+from support.policies import NAME, calling, destination, engine, policy
 from trafficcore.core.outlier import Settings
-from trafficcore.engine import Engine, Permit, Rejection
+from trafficcore.engine import Engine, Identity, Permit, Rejection
 from trafficcore.engine.istio_outlier import envoy_settings
+from trafficcore.explain import Hosts, explain
 from trafficcore.explain.room import detectors, ejection_times, fewest_hosts, most_out
 from trafficcore.outcome import Outcome
 from trafficcore.spec import (
@@ -120,7 +121,13 @@ def test_hosts_say_how_many_go() -> None:
     rule = destination(max_ejection_percent=10)
     assert values(meanings(rule))["most hosts out"] == "10 %"
     assert text(meanings(rule), "most hosts out") == (
-        "At most 10 % of the hosts are out at once: with fewer than 10 hosts none ever is."
+        "At most 10 % of the hosts are out at once: with fewer than 10 hosts none ever is,"
+        " as in Istio after 1.22."
+    )
+    (old,) = explain(policy(rule), Identity(), Hosts(each=9, istio="1.22"))
+    assert text(old, "most hosts out") == (
+        "At most 10 % of the hosts are out at once; the first always goes, as in Istio up to 1.22;"
+        " of 9 hosts at most 1."
     )
     assert values(meanings(rule, hosts=9))["most hosts out"] == "10 %, 0 of 9 hosts"
     assert text(meanings(rule, hosts=25), "most hosts out").endswith("; of 25 hosts at most 2.")

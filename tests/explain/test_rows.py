@@ -125,3 +125,12 @@ def test_columns_stand_under_each_other() -> None:
         "a rule  1               x     yes",
         "b       10 %     z            no",
     ]
+
+
+def test_up_to_1_22_the_first_host_can_go() -> None:
+    (rule,) = explain(policy(destination(max_ejection_percent=10)), Identity(), UNSAID)
+    for istio, fewest, told in (("1.22", "1 host", 0), (None, "10 hosts", 1)):
+        hosts = Hosts(istio=istio)
+        (row,) = rows([rule], hosts)
+        assert row.cells[1] == f"10 %, the first of {fewest}"
+        assert len(list(sums([rule], hosts))) == told

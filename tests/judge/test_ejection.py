@@ -142,3 +142,18 @@ def test_weights_that_speak_of_another_place(start, own, told):
         f"      localityLbSetting:\n        distribute: [{{from: '{start}', to: {{'*': 100}}}}]\n"
     )
     assert bool(found(text, "TC510", locality=own)) is told
+
+
+@pytest.mark.parametrize(
+    ("hosts", "code"), [(HostCounts(), "TC301"), (HostCounts(others=3), "TC302")]
+)
+def test_up_to_1_22_the_first_host_goes_whatever_the_percentage(hosts, code):
+    assert not EJECTION & {*codes(rule(), istio="1.22", hosts=hosts)}
+    (problem,) = found(rule(), code, istio="1.23", hosts=hosts)
+    assert problem.message.endswith("10 % (Istio after 1.22)")
+
+
+def test_up_to_1_22_a_single_host_goes():
+    for istio, words in (("1.22", "the only host is ejected, and"), ("1.23", "is never ejected")):
+        (problem,) = found(rule(), "TC304", istio=istio, hosts=HostCounts(others=1))
+        assert words in problem.message

@@ -4,6 +4,8 @@ import pytest
 
 from support.simulation import limit, play
 from trafficcore.engine.events import EndpointReturned
+from trafficcore.errors import ManifestError
+from trafficcore.sim import prepare, simulate
 from trafficcore.sim.report import report, seconds
 from trafficcore.sim.timeline import timeline
 from trafficcore.spec import Source
@@ -107,3 +109,31 @@ def test_a_long_timeline_shows_its_beginning_and_its_end():
     lines = timeline(events, 7)
     assert lines[20] == "              … and 60 more"
     assert lines[-1] == "              … and 7 more after these"
+
+
+@pytest.mark.parametrize(
+    ("istio", "words"),
+    [(None, "after 1.22: the first host keeps to maxEjectionPercent too"),
+     ("1.22", "up to 1.22: the first host always goes")],
+)  # fmt: skip
+def test_a_run_names_the_rule_of_the_first_host(istio, words):
+    version = "" if istio is None else f"  process: {{istio: '{istio}'}}\n"
+    (ready,) = prepare(
+        "kind: Scenario\napiVersion: trafficcore/v1\nmetadata: {name: it}\nspec:\n  duration: 1s\n"
+        f"{version}  services: [{{name: web, endpoints: [{{count: 3}}], errors: 100%}}]\n"
+        "  loads: [{name: calls, url: http://web/, direction: outbound, rate: 100}]\n---\n"
+        "kind: DestinationRule\napiVersion: networking.istio.io/v1\nmetadata: {name: web}\n"
+        "spec: {host: web, trafficPolicy: {outlierDetection: {}}}\n"
+    )
+    result = simulate(ready.scenario, ready.policy)
+    assert f"  as in Istio {words}" in report(result)
+    assert len(result.events) == (istio is not None)
+
+
+def test_a_version_that_is_none_is_a_fault():
+    with pytest.raises(ManifestError, match=r"a version such as 1\.22"):
+        prepare(
+            "kind: Scenario\napiVersion: trafficcore/v1\nmetadata: {name: it}\nspec:\n"
+            "  duration: 1s\n  process: {istio: newest}\n"
+            "  loads: [{name: calls, url: http://web/, rate: 1}]\n"
+        )

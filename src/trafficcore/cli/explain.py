@@ -116,7 +116,7 @@ def explain(
         raise click.UsageError("--request, --table and --against exclude each other")
     policy = _read(paths)
     identity = Identity(**process(**who))
-    hosts = attrs.evolve(hosts, namespace=identity.namespace)
+    hosts = attrs.evolve(hosts, namespace=identity.namespace, istio=identity.istio)
     if request is not None:
         if outbound and control_point:
             raise click.UsageError("--outbound and --control-point exclude each other")

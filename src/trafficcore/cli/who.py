@@ -24,8 +24,20 @@ def pairs(
     return tuple(found)
 
 
+def _version(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Check a version; a click callback."""
+    from trafficcore.engine.istio_version import always_first
+    from trafficcore.errors import ConfigError
+
+    try:
+        always_first(value)
+    except ConfigError as error:
+        raise click.BadParameter(str(error), param_hint=option.opts[0]) from error
+    return value
+
+
 def as_process(command: F) -> F:
-    """Give a command the options `label`, `namespace`, `gateway`, `locality` and `stands_for`."""
+    """Give a command the options that say who the process is."""
     options = (
         click.option(
             "--label",
@@ -39,6 +51,12 @@ def as_process(command: F) -> F:
         ),
         click.option("--gateway", is_flag=True, help="The process is a gateway."),
         click.option("--locality", default="", help="Where it runs, as region/zone/sub-zone."),
+        click.option(
+            "--istio",
+            callback=_version,
+            metavar="VERSION",
+            help="The Istio it is held to: up to 1.22 the first host is always ejected.",
+        ),
         click.option(
             "--stands-for",
             multiple=True,
@@ -58,6 +76,7 @@ def process(
     namespace: str,
     gateway: bool,
     locality: str,
+    istio: str | None,
     stands_for: tuple[tuple[str, str], ...],
 ) -> dict[str, Any]:
     """Return what the options say, as the arguments of `Engine.load` and of `Identity`."""
@@ -66,5 +85,6 @@ def process(
         "namespace": namespace,
         "gateway": gateway,
         "locality": locality,
+        "istio": istio,
         "hosts": {name: hosts.split(",") for name, hosts in stands_for},
     }

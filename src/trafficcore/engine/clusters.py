@@ -206,7 +206,9 @@ def _membership(
     identity: Identity,
     draw: Draw | None,
 ) -> Membership:
-    settings, panic = (None, 0) if policy.outlier is None else envoy_settings(policy.outlier)
+    settings, panic = None, 0
+    if policy.outlier is not None:
+        settings, panic = envoy_settings(policy.outlier, istio=identity.istio)
 
     def place(members: list[Endpoint]) -> Assignment:
         return assign(

@@ -95,6 +95,7 @@ class Engine:
         namespace: str = "default",
         gateway: bool = False,
         locality: str = "",
+        istio: str | None = None,
         hosts: Mapping[str, Iterable[str]] | None = None,
         endpoints: Endpoints | None = None,
         root_namespace: str = "istio-system",
@@ -106,7 +107,8 @@ class Engine:
         """Read manifests and make an engine of those that are for this process.
 
         `source` is a file, a folder, YAML text or a list of them. `labels`, `namespace`, `gateway`
-        and `locality` (`region/zone/sub-zone`) say who this process is; `hosts` maps the virtual
+        and `locality` (`region/zone/sub-zone`) say who this process is; `istio` which version its
+        outlier detection is of (up to "1.22" the first host always goes); `hosts` maps the virtual
         hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
         their endpoints, or to what finds them (`trafficcore.discovery`). `mode` None:
         `TRAFFICCORE_MODE`, else `enforce`. `listeners` None: transitions are logged under
@@ -116,13 +118,9 @@ class Engine:
         from trafficcore.live.loading import load_engine  # the one edge outward, on purpose
 
         identity = Identity(
-            labels=dict(labels or {}),
-            namespace=namespace,
-            gateway=gateway,
-            locality=locality,
-            root_namespace=root_namespace,
-            hosts=hosts or {},
-        )
+            labels=dict(labels or {}), namespace=namespace, gateway=gateway, locality=locality,
+            root_namespace=root_namespace, hosts=hosts or {}, istio=istio,
+        )  # fmt: skip
         return load_engine(
             cls,
             source,

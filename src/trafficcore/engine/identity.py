@@ -10,6 +10,7 @@ from typing import Final
 
 import attrs
 
+from trafficcore.engine.istio_version import always_first
 from trafficcore.errors import ConfigError
 from trafficcore.spec import Direction, Scope
 
@@ -67,7 +68,8 @@ def _to_declared(hosts: Mapping[str, Iterable[str]] | Declared) -> Declared:
 class Identity:
     """The process: `labels`, `namespace`, `gateway`, `locality`, and its `hosts`.
 
-    `hosts` maps a virtual host's name, with or without a port, to the Hosts it answers to.
+    `hosts` maps a virtual host's name, with or without a port, to the Hosts it answers to. `istio`
+    is the version it is held to, None: the newest.
     """
 
     labels: Mapping[str, str] = attrs.field(factory=dict)
@@ -76,9 +78,11 @@ class Identity:
     locality: str = ""
     root_namespace: str = "istio-system"
     hosts: Declared = attrs.field(default=(), converter=_to_declared)
+    istio: str | None = None
 
     def __attrs_post_init__(self) -> None:
         """Have a short name mean the service it is short for, as in a manifest."""
+        always_first(self.istio)  # raises for what is no version
         known = {name for name, _, _ in self.hosts}
         more = [
             (full, port, hosts | {full})

@@ -7,17 +7,13 @@ Law     Success rates are never enforced. A consecutive count v becomes the thre
 Source  Istio, `applyOutlierDetection`; Envoy's release notes for the first ejection.
 """
 
-import re
 from typing import Any
 
 from trafficcore.core.outlier import Settings
-from trafficcore.errors import ConfigError
+from trafficcore.engine.istio_version import always_first
 from trafficcore.spec import OutlierDetection
 
 __all__ = ["envoy_fields", "envoy_settings"]
-
-#: The last Istio whose Envoy always lets the first host go, whatever the percentage.
-_ALWAYS_FIRST = (1, 22)
 
 
 def envoy_fields(  # one a field of the message
@@ -75,12 +71,5 @@ def envoy_settings(spec: OutlierDetection, *, istio: str | None = None) -> tuple
         max_ejection_percent=spec.max_ejection_percent,
         min_health_percent=spec.min_health_percent,
     )
-    first = istio is not None and _version(istio) <= _ALWAYS_FIRST
+    first = always_first(istio)
     return Settings(**fields, always_eject_one_host=first), 50 if panic is None else panic
-
-
-def _version(text: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)\.(\d+)(?:\.|-|$)", text)
-    if found is None:
-        raise ConfigError(f"istio must be a version such as '1.22', not {text!r}")
-    return int(found[1]), int(found[2])

@@ -15,18 +15,20 @@ from trafficcore.spec import Destination, Subset, TrafficPolicy
 __all__ = ["destination_meanings"]
 
 
-def destination_meanings(rule: Destination, hosts: int | None = None) -> tuple[Meaning, ...]:
+def destination_meanings(
+    rule: Destination, hosts: int | None = None, istio: str | None = None
+) -> tuple[Meaning, ...]:
     """Return what one DestinationRule means, for so many hosts where that is known."""
     found = [_clients(rule), Meaning("requests", f"calls to {rule.host}")]
-    found += _policy(rule.policy, hosts)
+    found += _policy(rule.policy, hosts, istio)
     for port, policy in sorted(rule.ports):
-        found += under(f"port {port}", _policy(policy, hosts), f"On port {port} instead")
+        found += under(f"port {port}", _policy(policy, hosts, istio), f"On port {port} instead")
     for subset in rule.subsets:
-        found += _subset(subset, rule)
+        found += _subset(subset, rule, istio)
     return tuple(found)
 
 
-def _subset(subset: Subset, rule: Destination) -> Iterator[Meaning]:
+def _subset(subset: Subset, rule: Destination, istio: str | None) -> Iterator[Meaning]:
     """Say which endpoints a subset has, and what of its policies is not as everywhere else."""
     labels = listed([f"{key}={value}" for key, value in subset.labels]) or "no label in particular"
     key = f"subset {subset.name}"
@@ -37,10 +39,10 @@ def _subset(subset: Subset, rule: Destination) -> Iterator[Meaning]:
     yield Meaning(key, labels, text)
     usual = dict(rule.ports)
     for port, policy in [(0, subset.policy), *subset.ports]:
-        known = {one.key: one for one in _policy(usual.get(port, rule.policy), None)}
+        known = {one.key: one for one in _policy(usual.get(port, rule.policy), None, istio)}
         where = key if not port else f"{key} port {port}"
         lead = f"In {subset.name}" + (f" on port {port}" if port else "")
-        changed = [one for one in _policy(policy, None) if known.get(one.key) != one]
+        changed = [one for one in _policy(policy, None, istio) if known.get(one.key) != one]
         yield from under(where, changed, lead)
 
 
@@ -54,8 +56,8 @@ def _clients(rule: Destination) -> Meaning:
     return Meaning("process", f"clients, by the namespace {rule.namespace}", text)
 
 
-def _policy(policy: TrafficPolicy, hosts: int | None) -> Iterator[Meaning]:
-    yield from ejection_meanings(policy.outlier, hosts)
+def _policy(policy: TrafficPolicy, hosts: int | None, istio: str | None) -> Iterator[Meaning]:
+    yield from ejection_meanings(policy.outlier, hosts, istio)
     if policy.max_requests is not None:
         most = policy.max_requests
         text = f"At most {most} calls are in flight at once; another is answered 503 at once."

@@ -33,12 +33,17 @@ def out_for(settings: Settings) -> str:
     return f"{span(first)}, then {span(second)} to {span(settings.max_ejection_time)}"
 
 
-def ejection_meanings(spec: OutlierDetection | None, hosts: int | None) -> Iterator[Meaning]:
-    """Yield what `outlierDetection` means; `hosts` is how many there are, if that is known."""
+def ejection_meanings(
+    spec: OutlierDetection | None, hosts: int | None, istio: str | None = None
+) -> Iterator[Meaning]:
+    """Yield what `outlierDetection` means; `hosts` is how many there are, if that is known.
+
+    `istio` is the version whose rule of the first host holds, None: the newest.
+    """
     if spec is None:
         yield Meaning("ejection", "none", "Nobody is ejected: there is no outlierDetection.")
         return
-    settings, panic = envoy_settings(spec)
+    settings, panic = envoy_settings(spec, istio=istio)
     runs = detectors(settings)
     if not runs:
         yield Meaning("ejection", "none", "Nobody is ejected: every detector is switched off.")
@@ -78,8 +83,10 @@ def _most(settings: Settings, hosts: int | None) -> Meaning:
     percent, fewest = settings.max_ejection_percent, fewest_hosts(settings)
     value = f"{percent} %"
     text = f"At most {value} of the hosts are out at once"
-    if fewest > 1:
-        text += f": with fewer than {fewest} hosts none ever is"
+    if settings.always_eject_one_host:
+        text += "; the first always goes, as in Istio up to 1.22"
+    elif fewest > 1:
+        text += f": with fewer than {fewest} hosts none ever is, as in Istio after 1.22"
     if hosts is not None:
         most = most_out(settings, hosts)
         value += f", {most} of {count(hosts, 'host')}"

@@ -55,9 +55,11 @@ def rows(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[Row]:
         here = "no" if rule.why_not else "yes"
         spec = rule.spec
         if isinstance(spec, Destination):
-            yield Row(name, *_destination(spec.policy, hosts.of(spec.host)), here)
+            yield Row(name, *_destination(spec.policy, hosts.of(spec.host), hosts.istio), here)
             for port, policy in spec.ports:
-                yield Row(f"{name}:{port}", *_destination(policy, hosts.of(spec.host)), here)
+                yield Row(
+                    f"{name}:{port}", *_destination(policy, hosts.of(spec.host), hosts.istio), here
+                )
         else:
             yield Row(name, *_row(spec, rule), here)
 
@@ -89,10 +91,12 @@ def _row(
     return most, "", f"wait: {', '.join(parts)}" if parts else "wait in turn"
 
 
-def _destination(policy: TrafficPolicy, hosts: int | None) -> tuple[str, str, str]:
+def _destination(
+    policy: TrafficPolicy, hosts: int | None, istio: str | None
+) -> tuple[str, str, str]:
     if policy.outlier is None:
         return "no host", "", ""
-    settings, _ = envoy_settings(policy.outlier)
+    settings, _ = envoy_settings(policy.outlier, istio=istio)
     fewest = fewest_hosts(settings)
     if fewest == inf:
         return "no host", "", ""
@@ -110,7 +114,7 @@ def sums(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[str]:
     """
     specs = [rule.spec for rule in rules if isinstance(rule.spec, Destination)]
     total = count(len(specs), "rule")
-    fewest = [(spec, _fewest(spec.policy)) for spec in specs]
+    fewest = [(spec, _fewest(spec.policy, hosts.istio)) for spec in specs]
     common = Counter(least for _, least in fewest if 1 < least < inf).most_common(1)
     for edge, _ in common:
         below = sum(least >= edge for _, least in fewest)
@@ -128,5 +132,7 @@ def _eject(how_many: int) -> str:
     return "ejects" if how_many == 1 else "eject"
 
 
-def _fewest(policy: TrafficPolicy) -> float:
-    return inf if policy.outlier is None else fewest_hosts(envoy_settings(policy.outlier)[0])
+def _fewest(policy: TrafficPolicy, istio: str | None) -> float:
+    if policy.outlier is None:
+        return inf
+    return fewest_hosts(envoy_settings(policy.outlier, istio=istio)[0])

@@ -42,12 +42,13 @@ _MEANINGS: dict[type, Callable[..., tuple[Meaning, ...]]] = {
 class Hosts:
     """How many hosts services have: by name (short or full, with a port or without), else `each`.
 
-    A short name is a service of `namespace`.
+    A short name is a service of `namespace`; `istio` says by which version's rule they are ejected.
     """
 
     each: int | None = None
     by_name: Mapping[str, int] = attrs.field(factory=dict)
     namespace: str = "default"
+    istio: str | None = None
 
     def _known(self) -> dict[str, int]:
         known = {}
@@ -115,7 +116,7 @@ def explain(policy: Policy, identity: Identity, hosts: Hosts) -> list[RuleMeanin
 def meaning_of(spec: Spec, rule: Rule, hosts: Hosts) -> RuleMeaning:
     """Return one rule with its meaning."""
     if isinstance(spec, Destination):
-        meanings = destination_meanings(spec, hosts.of(spec.host))
+        meanings = destination_meanings(spec, hosts.of(spec.host), hosts.istio)
     else:
         meanings = _MEANINGS[type(spec)](spec)
     return RuleMeaning(spec=spec, meanings=meanings, about=rule.about, why_not=rule.why_not)

@@ -1,12 +1,14 @@
 """TC301 to TC304, TC308: whether outlier detection can eject anybody, and whether it may eject all.
 
 Law    A host goes if 100 * (out + 1) / hosts is at most `max_ejection_percent` (Envoy, and Istio
-       after 1.22). How many hosts there are is what the command line says of the name, else what
-       a ServiceEntry lists, else what the command line says of all.
+       after 1.22; up to it the first always goes, which `--istio` says). How many hosts there are
+       is what the command line says of the name, else what a ServiceEntry lists, else what the
+       command line says of all.
 """
 
 from collections.abc import Iterator
 
+from trafficcore.engine.istio_version import always_first
 from trafficcore.judge.case import Case
 from trafficcore.manifest.problems import Problem
 from trafficcore.spec import Destination, OutlierDetection
@@ -16,6 +18,8 @@ __all__ = ["detections", "ejection"]
 _ALL = 100
 #: Two and three hosts are what many services have; a limit that ejects none of them is told.
 _MANY = 4
+#: Which versions keep to the percentage from the first host on.
+_AFTER = " (Istio after 1.22)"
 
 
 def ejection(case: Case) -> Iterator[Problem]:
@@ -62,30 +66,34 @@ def _declared(case: Case) -> dict[str, int]:
 def _judge(
     outlier: OutlierDetection, path: str, hosts: int | None, rule: Destination, case: Case
 ) -> Iterator[Problem]:
-    percent = outlier.max_ejection_percent
+    percent, first = outlier.max_ejection_percent, always_first(case.identity.istio)
     field = f"{path}.maxEjectionPercent"
     if case.places.find(rule.source, field) is None:
         field = path
     if not _detects(outlier):
         yield case.tell("TC308", rule.source, path, "every count it could go by is 0")
     elif hosts == 1:
-        yield case.tell("TC304", rule.source, field, _single(outlier), str(percent))
+        yield case.tell("TC304", rule.source, field, _single(outlier, first=first), str(percent))
     elif percent == _ALL and not outlier.min_health_percent:
         message = "when all hosts are out, every call is refused: minHealthPercent is 0"
         yield case.tell("TC303", rule.source, field, message, str(percent))
+    elif first:
+        return  # one host goes whatever the percentage
     elif hosts is None:
         fewest = -(-_ALL // percent)
         if fewest >= _MANY:
-            message = f"with fewer than {fewest} hosts nobody is ever ejected, at {percent} %"
+            message = (
+                f"with fewer than {fewest} hosts nobody is ever ejected, at {percent} %{_AFTER}"
+            )
             yield case.tell("TC301", rule.source, field, message, str(percent))
     elif percent * hosts < _ALL:
-        message = f"nobody is ever ejected: one of {hosts} hosts is more than {percent} %"
+        message = f"nobody is ever ejected: one of {hosts} hosts is more than {percent} %{_AFTER}"
         yield case.tell("TC302", rule.source, field, message, str(percent))
 
 
-def _single(outlier: OutlierDetection) -> str:
+def _single(outlier: OutlierDetection, *, first: bool) -> str:
     percent = outlier.max_ejection_percent
-    if percent < _ALL:
+    if percent < _ALL and not first:
         return f"the only host is never ejected, at {percent} %"
     if outlier.min_health_percent:
         return "the only host is ejected, and asked all the same: minHealthPercent is above 0"

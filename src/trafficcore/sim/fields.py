@@ -3,6 +3,8 @@
 The language is that of the manifests (`trafficcore.manifest.fields`), so its faults read the same.
 """
 
+from trafficcore.engine.istio_version import always_first
+from trafficcore.errors import ConfigError
 from trafficcore.manifest.common import METADATA
 from trafficcore.manifest.fields import Field, Object, Record
 from trafficcore.manifest.problems import Notes
@@ -24,6 +26,15 @@ _RATE = Number(least=0, most=1_000_000)
 _STATUS = Int(least=200, most=599)
 _OPEN = ("rate", "ramp", "steps", "bursts")
 
+
+def _version(text: str) -> str | None:
+    try:
+        always_first(text)
+    except ConfigError:
+        return "a version such as 1.22"
+    return None
+
+
 _PROCESS = Object(
     (
         Field("labels", STRINGS),
@@ -31,6 +42,7 @@ _PROCESS = Object(
         Field("root_namespace", Text(least=1), default="istio-system"),
         Field("gateway", BOOL, default=False),
         Field("locality", TEXT),
+        Field("istio", Text(check=_version, name="version")),
         Field("hosts", MapOf(ListOf(TEXT))),
         Field("mode", Text(choices=("enforce", "shadow", "off")), default="enforce"),
         Field("max_waiting", Int(least=0, most=10_000_000), default=10_000),

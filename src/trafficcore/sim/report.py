@@ -6,6 +6,7 @@ Plain ASCII columns: the same on a terminal, in a pipe and in a test.
 from collections.abc import Iterator
 from typing import Any
 
+from trafficcore.engine.istio_version import always_first
 from trafficcore.sim.result import Result
 from trafficcore.sim.stats import ClassStats
 from trafficcore.sim.timeline import timeline
@@ -38,6 +39,7 @@ def report(result: Result, *, most_events: int = 40) -> list[str]:
     lines += _section("where calls went", _places(result))
     rules = result.snapshot["rules"]
     lines += _section("rules", _rules(rules))
+    lines += _section("outlier detection", _detection(result))
     if rules and not any(rule["hits"] for rule in rules):
         lines += ["no rule was about any of these calls", ""]
     if result.most_waiting:
@@ -104,6 +106,15 @@ def _by_zone(
 
 def _codes(codes: dict[str, int]) -> str:
     return ", ".join(f"{codes[code]} x {code}" for code in sorted(codes))
+
+
+def _detection(result: Result) -> list[str]:
+    """Say which rule of the first host was followed, where anybody may be ejected."""
+    if not any(cluster["outlier"] for cluster in result.snapshot["clusters"]):
+        return []
+    if always_first(result.scenario.process.istio):
+        return ["as in Istio up to 1.22: the first host always goes"]
+    return ["as in Istio after 1.22: the first host keeps to maxEjectionPercent too"]
 
 
 def _rules(rules: list[dict[str, Any]]) -> list[str]:

@@ -46,6 +46,7 @@ class Process:
     namespace: str = "default"
     gateway: bool = False
     locality: str = ""
+    istio: str | None = None
     root_namespace: str = "istio-system"
     hosts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mode: str = "enforce"

@@ -85,6 +85,7 @@ class World:
                 namespace=process.namespace,
                 gateway=process.gateway,
                 locality=process.locality,
+                istio=process.istio,
                 root_namespace=process.root_namespace,
                 hosts=dict(process.hosts),
             ),
