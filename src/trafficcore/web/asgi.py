@@ -15,7 +15,6 @@ from trafficcore.live.limits import Limit
 from trafficcore.outcome import Outcome
 from trafficcore.web.exchange import (
     CHARGED,
-    PAID,
     AsgiApp,
     HttpExchange,
     Receive,
@@ -25,6 +24,7 @@ from trafficcore.web.exchange import (
     WebSocketExchange,
 )
 from trafficcore.web.facts import Labels, asgi_facts
+from trafficcore.web.receipt import LIMITS
 from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.waiting import Replay, wait
 
@@ -102,12 +102,14 @@ class AsgiTraffic:
         verdict: Any = engine.admit(asgi_facts(scope, self._labels), clock())
         replay = None
         if not isinstance(verdict, Permit):
-            if isinstance(verdict, Queued):
-                replay = receive = Replay(receive)
-                verdict = await self._wait(verdict, replay)
+            try:
+                if isinstance(verdict, Queued):
+                    replay = receive = Replay(receive)
+                    verdict = await self._wait(verdict, replay)
+            finally:  # refused, or nobody waits any more: limits further out have their tokens back
+                if LIMITS in scope and not isinstance(verdict, Permit):
+                    scope[LIMITS].give_back(clock())
             if isinstance(verdict, Rejection):
-                if PAID in scope:
-                    scope[PAID](clock())
                 await refuse(verdict, scope, send)
             if not isinstance(verdict, Permit):
                 return

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from trafficcore.engine import Engine
 from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
-from trafficcore.web.exchange import PAID, AsgiApp, Message, Receive, Scope, Send
+from trafficcore.web.exchange import AsgiApp, Message, Receive, Scope, Send
 from trafficcore.web.facts import Labels, under
 from trafficcore.web.limit_headers import NAMES, RawRows
 from trafficcore.web.limits import LimitGate, Met
@@ -49,7 +49,6 @@ class AsgiLimits(AsgiTraffic):
         slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._has_engine = engine is not None
         if engine is not None:
             self.engine = engine
             app = AsgiTraffic(
@@ -94,8 +93,6 @@ class AsgiLimits(AsgiTraffic):
                 receipt.met = (*receipt.met, *met)
             if gate.tell is not None:
                 send = partial(_send_headed, send, gate, receipt, met, gate.tell(met, now))
-            if self._has_engine:
-                scope = {**scope, PAID: receipt.give_back}
         await self.app(scope, receive, send)
 
 

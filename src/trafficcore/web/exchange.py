@@ -12,7 +12,6 @@ from trafficcore.outcome import Outcome
 
 __all__ = [
     "CHARGED",
-    "PAID",
     "AsgiApp",
     "HttpExchange",
     "Message",
@@ -32,8 +31,6 @@ AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 CANCELLED, FAILURE = Outcome.CANCELLED, Outcome.FAILURE
 #: The scope's key for the engines that have charged the request.
 CHARGED: Final = "trafficcore.charged"
-#: Its key for what gives back the tokens of limits further out, should the request be refused.
-PAID: Final = "trafficcore.paid"
 #: What Starlette's router notes in the scope for those who stand further out (metrics, traces).
 _ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
 #: The last message of a body is one of these without `more_body`; a file by its path is one whole.

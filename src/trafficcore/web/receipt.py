@@ -6,10 +6,12 @@ So the limits in front of an application and those on a route are one verdict, a
 """
 
 from collections.abc import Callable, MutableMapping
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from trafficcore.errors import ConfigError
-from trafficcore.web.limits import Met
+
+if TYPE_CHECKING:
+    from trafficcore.web.limits import Met
 
 __all__ = ["LIMITS", "Receipt", "receipt_of"]
 
@@ -23,9 +25,9 @@ class Receipt:
     __slots__ = ("clock", "met")
 
     clock: Callable[[], float]
-    met: Met
+    met: "Met"
 
-    def begin(self, met: Met, clock: Callable[[], float]) -> Self:
+    def begin(self, met: "Met", clock: Callable[[], float]) -> Self:
         """Fill in a receipt that has just been made; the shells, which make many, write this out.
 
         There is no `__init__`: making an object and filling it in costs less without one.

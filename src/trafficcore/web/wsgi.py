@@ -14,6 +14,7 @@ from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
 from trafficcore.web.facts import Labels, wsgi_facts
+from trafficcore.web.receipt import LIMITS
 from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.response import Body, SizedBody, WatchedExchange, WsgiExchange
 from trafficcore.web.room import Room
@@ -21,12 +22,10 @@ from trafficcore.web.room import Room
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
 
-__all__ = ["PAID", "WsgiTraffic", "refuse"]
+__all__ = ["WsgiTraffic", "refuse"]
 
 #: The engines that have charged this request, each with the permit it gave.
 _CHARGED = "trafficcore.charged"
-#: What gives back the tokens of limits further out, should the request be refused.
-PAID = "trafficcore.paid"
 
 
 class WsgiTraffic:
@@ -92,12 +91,15 @@ class WsgiTraffic:
         if self._in_flight:
             self.engine.policies.table.look(clock())
         verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
-        if isinstance(verdict, Queued):
-            verdict = self._wait(verdict, environ)
-        if isinstance(verdict, Rejection):
-            if PAID in environ:
-                environ[PAID](clock())
-            return refuse(verdict, environ, start_response)
+        if not isinstance(verdict, Permit):
+            try:
+                if isinstance(verdict, Queued):
+                    verdict = self._wait(verdict, environ)
+            finally:  # refused, or interrupted: limits further out have their tokens back
+                if LIMITS in environ and not isinstance(verdict, Permit):
+                    environ[LIMITS].give_back(clock())
+            if not isinstance(verdict, Permit):
+                return refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
         environ[_CHARGED] = (*charged, (self.engine, verdict))
         if self._in_flight:

@@ -15,7 +15,7 @@ from trafficcore.web.facts import Labels, wsgi_path
 from trafficcore.web.limit_headers import NAMES, Rows
 from trafficcore.web.limits import LimitGate, Met
 from trafficcore.web.receipt import LIMITS, Receipt
-from trafficcore.web.wsgi import PAID, WsgiTraffic, refuse
+from trafficcore.web.wsgi import WsgiTraffic, refuse
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIApplication
@@ -48,7 +48,6 @@ class WsgiLimits(WsgiTraffic):
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._has_engine = engine is not None
         if engine is not None:
             self.engine = engine
             app = WsgiTraffic(
@@ -87,8 +86,6 @@ class WsgiLimits(WsgiTraffic):
             if gate.tell is not None:
                 own = gate.tell(met, now)
                 start_response = partial(_start_headed, start_response, gate, receipt, met, own)
-            if self._has_engine:
-                environ[PAID] = receipt.give_back
         return self.app(environ, start_response)
 
 
