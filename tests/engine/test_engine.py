@@ -465,5 +465,11 @@ def test_the_memos_of_hosts_and_paths_are_bounded() -> None:
         admitted(engine, 0, path=f"/x/{n}")
     routes = engine._table.inbound
     assert len(routes.hosts) <= 512
-    assert max(len(host.paths) for host in routes.hosts.values()) <= 1024
+    assert sum(len(host.paths) for host in routes.hosts.values()) <= 4096
+    for n in range(6000):
+        admitted(engine, 0, host=f"h{n % 100}", path=f"/x/{n}")
+    assert 0 < sum(len(host.paths) for host in routes.hosts.values()) <= 4096
+    admitted(engine, 0, host="h" * 300, path="/x" * 300)
+    assert max(len(path) for host in routes.hosts.values() for path in host.paths) <= 256
+    assert max(map(len, routes.hosts)) <= 256
     assert len(routes._plans) == 1

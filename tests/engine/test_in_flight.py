@@ -71,6 +71,27 @@ def test_however_a_call_ends_its_place_is_free_once(end):
     assert isinstance(ask(made), Rejection)
 
 
+@pytest.mark.parametrize("by", ["mode", "annotation", "switch"])
+def test_in_shadow_whoever_is_one_too_many_is_counted_and_goes_on(by):
+    noted = "annotations: {trafficcore/mode: shadow}"
+    text = RULE.replace("{name: it}", f"{{name: it, {noted}}}") if by == "annotation" else RULE
+    made = engine(text, mode="shadow" if by == "mode" else "enforce")
+    if by == "switch":
+        made.shadow("DestinationRule */it")
+    permits = [ask(made) for _ in range(5)]
+    assert all(isinstance(permit, Permit) for permit in permits)
+    (rule,) = made.snapshot(0.0)["rules"]
+    assert (rule["refused"], rule["shadowed"]) == (0, 3)
+    for permit in permits[:3]:
+        permit.settle(None, 1.0, 200)
+    assert made.snapshot(1.0)["clusters"][0]["in_flight"] == 2
+    ask(made, 1.0)
+    assert made.snapshot(1.0)["rules"][0]["shadowed"] == 4
+    if by == "switch":
+        made.shadow("DestinationRule */it", on=False)
+        assert isinstance(ask(made, 1.0), Rejection)
+
+
 def test_a_refusal_gives_the_tokens_of_a_quota_back():
     made = engine(RULE + QUOTA)
     permits = [ask(made) for _ in range(2)]

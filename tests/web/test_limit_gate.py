@@ -133,7 +133,9 @@ def test_the_memo_of_paths_is_bounded():
     gate = LimitGate([Limit("1/s", capacity=10_000)])
     for number in range(5000):
         ask(gate, path=f"/{number}")
-    assert len(gate._memo) <= 1024
+    ask(gate, path="/" + "a" * 60_000)
+    assert 0 < len(gate._memo) <= 1024
+    assert max(len(path) for _, path in gate._memo) <= 256
 
 
 @pytest.mark.parametrize(

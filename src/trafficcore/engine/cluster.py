@@ -21,6 +21,7 @@ from trafficcore.engine.events import Event
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.hashing import Hashing
+from trafficcore.engine.in_flight import cap_of
 from trafficcore.engine.membership import Membership
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.warming import Warming
@@ -48,7 +49,6 @@ class Cluster:
         "_next",
         "_seen",
         "_taking",
-        "_tell",
         "_warming",
         "_weights",
         "cap",
@@ -59,6 +59,7 @@ class Cluster:
         "next_sweep",
         "picker",
         "split",
+        "tell",
         "why",
     )
 
@@ -72,7 +73,7 @@ class Cluster:
     ) -> None:
         self.name = name
         self.membership = membership
-        self._tell = tell
+        self.tell = tell
         self._locked = locked
         self._lock = new_lock()
         self._endpoints: dict[str, Endpoint] = {}
@@ -142,7 +143,7 @@ class Cluster:
             look = inf if feed is None else feed.due
             self.next_sweep = min(due, self._warming.next_look, look)
         for event in told:
-            self._tell(event)
+            self.tell(event)
         self._pass_on()
 
     def settle(
@@ -210,7 +211,8 @@ class Cluster:
         self._put_hashing(membership.hashing)
         left = (one for one in old.values() if one is not self._endpoints.get(one.address))
         self._gone = [one for one in (*self._gone, *left) if one.active]
-        self._put_cap(membership.max_requests, (*self._gone, *endpoints))
+        everybody = (*self._gone, *endpoints)
+        self.cap = cap_of(self.cap, membership.max_requests, everybody, self._locked)
         assignment = membership.assign(endpoints)
         self._weights = assignment.weights
         self.why = assignment.why
@@ -228,16 +230,6 @@ class Cluster:
             hashing.follow(self._hashing)
         self._hashing = hashing
         self.hashing = None if self._in_shadow else hashing
-
-    def _put_cap(self, most: int | None, endpoints: Iterable[Endpoint]) -> None:
-        if most is None or self._in_shadow:
-            self.cap = None
-        elif self.cap is None:
-            cap = guarded(InFlight, self._locked)(most, lock=new_lock())
-            cap.current = sum(endpoint.active for endpoint in endpoints)
-            self.cap = cap
-        else:
-            self.cap.change(most)
 
     def _watch(self, endpoints: Iterable[Endpoint], before: Ejector | None, now: float) -> None:
         """Give a tally to each endpoint that takes calls and to no other."""
@@ -276,7 +268,7 @@ class Cluster:
         if ejector is None or not ejector.changes:
             return
         for change in ejector.take_changes():
-            self._tell(event_of(change, self.name, self.rule))
+            self.tell(event_of(change, self.name, self.rule))
 
     def snapshot(self, now: float) -> dict[str, Any]:
         """Return endpoints, who is out and until when, and where traffic goes, as plain data."""

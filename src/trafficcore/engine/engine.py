@@ -20,6 +20,7 @@ from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
+from trafficcore.engine.in_flight import has_room
 from trafficcore.engine.mode import ENFORCE, Mode, otherwise
 from trafficcore.engine.picking import Draw
 from trafficcore.engine.plan import Plan, Side
@@ -62,8 +63,7 @@ class Engine:
         self.announcer = Announcer(listeners)
         self.tell = self.announcer.tell
         self.refuse = Refuser(self.tell)
-        names = ("inbound", "outbound", "application")
-        self._sides = [Side(name, self._lock) for name in names]
+        self._sides = [Side(name, self._lock) for name in ("inbound", "outbound", "application")]
         self._inbound, self._outbound, self._own = self._sides
         self.permit = guarded(Permit, locked)
         self._mode = Mode(mode)
@@ -246,7 +246,7 @@ class Engine:
                 cluster.sweep(now)
             if cluster.hashing is not None:
                 return dispatch(self, Queued(plan, side, facts), claims, now, era)
-            if cluster.cap is not None and not cluster.cap.try_acquire():
+            if cluster.cap is not None and not has_room(cluster, now):
                 return self.refuse.full(plan, side, claims, now, era)
             endpoint = cluster.picker.pick()
             if endpoint is None:
@@ -270,7 +270,7 @@ class Engine:
         return poll(self, self.policies.queues, now)
 
     def next_deadline(self) -> float:
-        """Return when `poll` has something to do for somebody who waits; `inf`: nobody does.
+        """Return when `poll` is due for somebody who waits; `inf`: nobody does.
 
         Sweeps and the ends of breaks need no call: the next request finds them due.
         """

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine.claim import Claim
 from trafficcore.engine.holding import permit_of
+from trafficcore.engine.in_flight import has_room
 from trafficcore.engine.patience import queue_deadline
 from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.verdict import Permit, Queued, Rejection
@@ -64,7 +65,7 @@ def dispatch(
     if cluster is not None:
         if now >= cluster.next_sweep:
             cluster.sweep(now)
-        if cluster.cap is not None and not cluster.cap.try_acquire():
+        if not has_room(cluster, now):
             return engine.refuse.full(plan, side, claims, now, era)
         if cluster.hashing is None:
             endpoint = cluster.picker.pick()

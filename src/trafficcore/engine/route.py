@@ -27,7 +27,10 @@ Claimed: TypeAlias = MeterStage | RampStage | QuotaStage
 Stage: TypeAlias = LimitStage | BreakStage | Claimed | Target
 
 _MOST_HOSTS: Final = 512
-_MOST_PATHS: Final = 1024
+#: Of all hosts together.
+_MOST_PATHS: Final = 4096
+#: What is longer is worked out each time: memory is bounded in bytes as well.
+_LONGEST: Final = 256
 
 
 @attrs.frozen
@@ -101,6 +104,8 @@ class Routes:
         self._entries = tuple(entries)
         self._cluster_of = cluster_of
         self.hosts: dict[str, _Host] = {}
+        #: How many paths are remembered.
+        self._paths = 0
         self._plans: dict[tuple[int, ...], Plan] = {}
 
     @property
@@ -138,16 +143,22 @@ class Routes:
         host = _Host(name, entries, self._cluster_of(name))
         if not any(entry.looks_at_path for entry in entries):
             host.only = self._resolve(host, "")
-        if len(self.hosts) >= _MOST_HOSTS:
-            self.hosts.clear()
-        self.hosts[text] = host
+        if len(text) <= _LONGEST:
+            if len(self.hosts) >= _MOST_HOSTS:
+                self.hosts.clear()
+                self._paths = 0
+            self.hosts[text] = host
         return host
 
     def _learn_path(self, host: _Host, path: str) -> Plan | _Branch:
         leaf = self._resolve(host, path)
-        if len(host.paths) >= _MOST_PATHS:
-            host.paths.clear()
-        host.paths[path] = leaf
+        if len(path) <= _LONGEST:
+            if self._paths >= _MOST_PATHS:
+                for known in list(self.hosts.values()):
+                    known.paths.clear()
+                self._paths = 0
+            host.paths[path] = leaf
+            self._paths += 1
         return leaf
 
     def _resolve(self, host: _Host, path: str) -> Plan | _Branch:

@@ -22,8 +22,9 @@ from trafficcore.web.outbound_request import facts_of
 
 __all__ = ["LimitGate", "Met", "Refusal"]
 
-#: Paths are the caller's to choose: remember so many and no more.
+#: Paths are the caller's to choose: remember so many and no more, and none that is longer.
 _MEMO: Final = 1024
+_LONGEST: Final = 256
 _RATELIMITED: Final = ("x-envoy-ratelimited", "true")
 _PROBLEM: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
@@ -173,9 +174,10 @@ class LimitGate:
                 if stage.on is not None or any(p.holds(method, path) for p in stage.patterns)
             )
         )
-        if len(self._memo) >= _MEMO:
-            self._memo.clear()
-        self._memo[method, path] = stages
+        if len(path) + len(method) <= _LONGEST:
+            if len(self._memo) >= _MEMO:
+                self._memo.clear()
+            self._memo[method, path] = stages
         return stages
 
     def _facts(self, request: Request) -> Facts:
