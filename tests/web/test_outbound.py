@@ -191,6 +191,7 @@ def test_timeouts_are_read_in_their_forms():
     for odd, words in (
         (0, "connect timeout must be above 0 s, not 0"),
         ("x", "not 'x'"),
+        ([1, 2], "not"),
         ((1, -1), "read"),
     ):
         with pytest.raises(ConfigError, match=words):

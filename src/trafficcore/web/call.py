@@ -87,7 +87,7 @@ class Call:
     its library means.
     """
 
-    __slots__ = ("_clock", "_judge", "_to_end", "permit", "stay", "upload")
+    __slots__ = ("_clock", "_judge", "_over", "_to_end", "permit", "stay", "upload")
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class Call:
         self.permit = permit
         self.upload: Upload | None = None
         self.stay: Stay | None = None
+        self._over = False
         self._clock = clock
         self._judge = judge
         self._to_end = to_end
@@ -116,7 +117,8 @@ class Call:
 
     def finish(self) -> None:
         """End the call by its status."""
-        self._settle(None)
+        if not self._over:
+            self._settle(None)
 
     def failed(self, error: BaseException) -> Verdict | None:
         """End the call by the exception that came instead of a response, or of more of it.
@@ -138,19 +140,19 @@ class Call:
     def give_back(self) -> None:
         """Undo the call: it was never made."""
         self._leave()
-        if not self.permit.settled:
-            self.permit.give_back(self._clock())
+        self.permit.give_back(self._clock())
 
     def dropped(self) -> None:
         """End a call whose response nobody holds any more: no verdict, safe inside a collection."""
-        self._settle(Outcome.CANCELLED)
+        if not self._over:
+            self._settle(Outcome.CANCELLED)
 
     def _settle(self, outcome: Outcome | None, status: int = 0, *, local: bool = False) -> None:
         self._leave()
-        if not self.permit.settled:
-            self.permit.settle(outcome, self._clock(), status, local=local)
+        self.permit.settle(outcome, self._clock(), status, local=local)
 
     def _leave(self) -> None:
+        self._over = True  # who comes at the same moment finds that the permit is settled once
         if self.stay is not None:
             self.stay.leave()
 

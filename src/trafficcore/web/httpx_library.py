@@ -4,6 +4,7 @@ Neither is imported until somebody holds a transport, and then only what is ther
 """
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
@@ -11,6 +12,8 @@ from types import ModuleType
 from typing import Any, Final, TypeVar
 
 from trafficcore.engine import Facts, Rejection
+from trafficcore.engine.facts import Both
+from trafficcore.engine.patience import caller_timeout
 from trafficcore.errors import Rejected
 from trafficcore.spec import Direction
 from trafficcore.web.call import Call, Upload
@@ -25,23 +28,69 @@ __all__ = ["TLS", "Library", "library_of", "outbound_facts", "with_bases"]
 T = TypeVar("T")
 
 _NAMES: Final = ("httpx2", "httpx")
+_OUTBOUND: Final = Direction.OUTBOUND
+_new: Final = object.__new__
 #: Schemes over TLS, where the server is held to a name.
 TLS: Final = ("https", "wss")
 
 
+class _CallFacts(Facts):
+    """What a request that goes out says; what few rules look at is read when one does."""
+
+    __slots__ = ("request",)
+
+    request: Any
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        headers: Mapping[str, str] | None = self.made
+        if headers is None:
+            headers = self.made = dict(self.request.headers.items())
+        return headers
+
+    def either(self, name: str, other: str) -> str | Both | None:
+        self.made = self.headers
+        return super().either(name, other)
+
+    @property
+    def method(self) -> str:
+        method: str = self.request.method
+        return method
+
+    @property
+    def query(self) -> str:
+        query: str = self.request.url.query.decode("ascii")
+        return query
+
+    @property
+    def scheme(self) -> str:
+        scheme: str = self.request.url.scheme
+        return scheme
+
+    @property
+    def timeout(self) -> float | None:
+        return caller_timeout(self.headers)
+
+    @property
+    def address(self) -> str:
+        return ""
+
+    @property
+    def connection(self) -> str:
+        return ""
+
+
 def outbound_facts(request: Any, request_labels: Labels | None) -> Facts:
     """Say what the engine may know of a request that goes out."""
+    facts = _new(_CallFacts)
     url = request.url
-    return Facts(
-        Direction.OUTBOUND,
-        url.netloc.decode("ascii"),
-        url.path,
-        request.method,
-        query=url.query.decode("ascii"),
-        scheme=url.scheme,
-        headers=lambda: dict(request.headers.items()),
-        labels=None if request_labels is None else request_labels(request),
-    )
+    facts.direction = _OUTBOUND
+    facts.host = url.netloc.decode("ascii")
+    facts.path = url.path
+    facts.made = None
+    facts.labels = None if request_labels is None else request_labels(request)
+    facts.request = request
+    return facts
 
 
 class Library:

@@ -1,5 +1,6 @@
 """How long a client waits where nobody said so: without it a call that hangs never ends."""
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import attrs
@@ -43,10 +44,22 @@ Timing: TypeAlias = Timeouts | float | tuple[float | None, float | None] | None
 
 def read_timeouts(given: Any) -> Timeouts:
     """Take timeouts as they are, as a pair or as one number; raises `ConfigError`."""
+    try:
+        return _read(given)
+    except TypeError:  # a list, for instance: it cannot be looked up, and is none of these
+        raise _odd(given) from None
+
+
+@lru_cache(maxsize=256)  # a client says the same with each call
+def _read(given: Any) -> Timeouts:
     if isinstance(given, Timeouts):
         return given
     if isinstance(given, tuple) and len(given) == 2:
         return Timeouts(*given)
     if given is None or isinstance(given, (int, float)):
         return Timeouts(given, given)
-    raise ConfigError(f"timeout must be seconds or (connect, read), not {given!r}")
+    raise _odd(given)
+
+
+def _odd(given: Any) -> ConfigError:
+    return ConfigError(f"timeout must be seconds or (connect, read), not {given!r}")

@@ -84,10 +84,13 @@ class Tries:
 
         Where there is to be another, this one is settled by its status.
         """
-        if self._retrying is None:
+        retrying, policy = self._retrying, self._policy
+        if retrying is None:
             return None
+        if status < 400 and status not in policy.statuses and not policy.grpc:
+            return retrying.answered(status, self._clock())  # headers would change nothing
         asked = headers.get("retry-after")
-        wait = self._retrying.answered(
+        wait = retrying.answered(
             status,
             self._clock(),
             replayable=_replayable(call),
