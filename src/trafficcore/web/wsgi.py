@@ -91,15 +91,11 @@ class WsgiTraffic:
         if self._in_flight:
             self.engine.policies.table.look(clock())
         verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
-        if not isinstance(verdict, Permit):
-            try:
-                if isinstance(verdict, Queued):
-                    verdict = self._wait(verdict, environ)
-            finally:  # refused, or interrupted: limits further out have their tokens back
-                if LIMITS in environ and not isinstance(verdict, Permit):
-                    environ[LIMITS].give_back(clock())
-            if not isinstance(verdict, Permit):
-                return refuse(verdict, environ, start_response)
+        if isinstance(verdict, Queued):
+            verdict = self._wait(verdict, environ)
+        if isinstance(verdict, Rejection):
+            _give_back(environ, clock())
+            return refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
         environ[_CHARGED] = (*charged, (self.engine, verdict))
         if self._in_flight:
@@ -132,6 +128,9 @@ class WsgiTraffic:
             return self._driver.park_thread(ticket)  # it is decided already
         try:
             return self._driver.park_thread(ticket)
+        except BaseException:
+            _give_back(environ, self._clock())
+            raise
         finally:
             room.leave()
 
@@ -144,6 +143,12 @@ def _has_charged(
         return True
     scope = environ.get("asgi.scope")  # put there by bridges from ASGI
     return scope is not None and engine in scope.get(_CHARGED, ())
+
+
+def _give_back(environ: dict[str, Any], now: float) -> None:
+    """Give limits further out their tokens back: the request is refused, or nobody waits for it."""
+    if LIMITS in environ:
+        environ[LIMITS].give_back(now)
 
 
 def refuse(
