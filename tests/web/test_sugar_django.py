@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 
 import django
@@ -207,6 +208,35 @@ def test_methods_of_a_class_are_decorated_as_django_does_it(clock):
         assert statuses(Sync, "/a", 1) == [200]
         assert statuses(Sync, "/c", 2) == [200, 429]
         assert statuses(Sync, "/b", 2) == [200, 429]
+
+
+def passing(view):
+    """A decorator between ours and the view."""
+
+    @wraps(view)
+    def inner(*args, **kwargs):
+        return view(*args, **kwargs)
+
+    return inner
+
+
+@pytest.mark.parametrize("how", ["class", "between", "method"])
+def test_a_class_of_async_methods_is_limited_as_a_whole(how, clock):
+    own = limited("1/min", clock=clock)
+
+    class Whole(View):
+        async def get(self, request):
+            return HttpResponse("ok")
+
+        if how == "method":
+            dispatch = own(View.dispatch)
+
+    if how != "method":
+        decorators = [own] if how == "class" else [own, passing]
+        Whole = method_decorator(decorators, name="dispatch")(Whole)
+    with project(("", Whole.as_view())):
+        assert statuses(Async) == [200, 429, 429]
+        assert statuses(Sync, count=1) == [429]
 
 
 def boom(request):

@@ -102,7 +102,10 @@ class Limited:
 
         @wraps(view)
         def plain(*args: Any, **kwargs: Any) -> Any:
-            return _check(self.limits, _find(args), kwargs) or view(*args, **kwargs)
+            refused = _check(self.limits, _find(args), kwargs)
+            if refused is None:
+                return view(*args, **kwargs)
+            return _later(refused) if _is_awaited(view, args) else refused
 
         return asynchronous if iscoroutinefunction(view) else plain  # type: ignore[return-value]
 
@@ -154,6 +157,26 @@ def _find(args: tuple[Any, ...]) -> "HttpRequest":
         if hasattr(value, "META"):
             return value
     raise ConfigError("limited() is for views, which are given a request first")
+
+
+def _is_awaited(view: Any, args: tuple[Any, ...]) -> bool:
+    """Whether it is the plain `dispatch` of a class-based view whose methods are async.
+
+    The instance is the first argument; by `method_decorator` it is what the view is bound to,
+    inside whatever other decorators stand between.
+    """
+    if getattr(args[0], "view_is_async", False):
+        return True
+    while view is not None:
+        owner = getattr(getattr(view, "func", None), "__self__", None)
+        if getattr(owner, "view_is_async", False):
+            return True
+        view = getattr(view, "__wrapped__", None)
+    return False
+
+
+async def _later(response: "HttpResponseBase") -> "HttpResponseBase":
+    return response
 
 
 def _check(
