@@ -33,6 +33,7 @@ EDGES = {
     ("live/loading.py", "manifest"),  # YAML only for those who bring YAML
     ("live/loading.py", "observe"),  # the default listener
     ("discovery/file.py", "manifest"),  # as above
+    ("live/loading.py", "discovery"),  # names are looked up for those alone who have some
     ("live/sharing.py", "store"),  # files and locks only for those who share a limit
 }
 COMMAND_LINE = {"cli", "clients", "demo", "__main__", "__init__", "errors", "outcome", "limits"}

@@ -10,6 +10,7 @@ from trafficcore.discovery import Answer, Background, Discovery, Dns, system_loo
 from trafficcore.discovery.lookup import default_lookup
 from trafficcore.engine import Engine, Permit
 from trafficcore.engine.events import DiscoveryFailed, DiscoveryRestored, EndpointsChanged
+from trafficcore.engine.finding import Finding
 from trafficcore.errors import ConfigError
 from trafficcore.live.loading import first_answers
 
@@ -143,7 +144,10 @@ def test_no_request_waits_and_the_load_waits_for_the_first_answer():
     told = []
     source = names(resolver)
     engine = Engine(
-        p.policy(), endpoints={"web": source}, ready=first_answers, listeners=[told.append]
+        p.policy(),
+        endpoints={"web": source},
+        finding=Finding(ready=first_answers),
+        listeners=[told.append],
     )
     permit = engine.admit(p.calling("web"), 100.0)
     assert isinstance(permit, Permit)
@@ -177,7 +181,11 @@ def test_a_load_does_not_wait_for_ever():
     resolver = Resolver(web_example_com=found("10.0.0.1"), a_x=found("10.0.0.9"))
     gate = resolver.gate = threading.Event()
     source = names(resolver)
-    engine = Engine(p.policy(), endpoints={"web": source}, ready=lambda it: first_answers(it, 0))
+    engine = Engine(
+        p.policy(),
+        endpoints={"web": source},
+        finding=Finding(ready=lambda it: first_answers(it, 0)),
+    )
     assert not isinstance(engine.admit(p.calling("web"), 0.0), Permit)
     gate.set()
     settle(source)
@@ -269,7 +277,7 @@ def test_a_callable_that_waits_is_asked_in_the_background():
 
 def test_a_callable_is_asked_before_the_first_request():
     source = Background(lambda: ["a:1"])
-    engine = Engine(p.policy(), endpoints={"web": source}, ready=first_answers)
+    engine = Engine(p.policy(), endpoints={"web": source}, finding=Finding(ready=first_answers))
     assert engine.admit(p.calling("web"), 0.0).endpoint.address == "a:1"
     settle(source)
 

@@ -7,6 +7,7 @@ import pytest
 from support import policies as p
 from trafficcore.discovery import Discovery, File
 from trafficcore.engine import Engine
+from trafficcore.engine.finding import Finding
 from trafficcore.errors import ConfigError, ManifestError
 from trafficcore.live.loading import first_answers
 from trafficcore.manifest.endpoints_file import read_endpoints_file
@@ -130,11 +131,11 @@ def test_faults_and_absence_later_on_change_nothing(path):
 
 
 def test_a_load_reads_the_file_and_says_what_is_wrong_with_it(path):
-    engine = Engine(p.policy(), endpoints={"web": File(path)}, ready=first_answers)
+    engine = Engine(p.policy(), endpoints={"web": File(path)}, finding=Finding(ready=first_answers))
     assert engine.admit(p.calling("web"), 0.0).endpoint.address == "a:1"
     path.write_text("a: 1\n")
     with pytest.raises(ManifestError, match="must be a list"):
-        Engine(p.policy(), endpoints={"web": File(path)}, ready=first_answers)
+        Engine(p.policy(), endpoints={"web": File(path)}, finding=Finding(ready=first_answers))
     with pytest.raises(ManifestError, match="cannot be read"):
         engine.reload(endpoints={"web": File(path.with_name("none.yaml"))})
     assert engine.admit(p.calling("web"), 0.0).endpoint.address == "a:1"

@@ -19,7 +19,8 @@ def rule(outlier="{}", host="web", more=""):
 
 def entry(endpoints, host="web", ports=""):
     items = "".join(f"  - address: {it}\n" for it in endpoints)
-    return f"kind: ServiceEntry\nspec:\n  hosts: [{host}]\n{ports}  endpoints:\n{items}"
+    head = f"kind: ServiceEntry\nspec:\n  hosts: [{host}]\n{ports}  resolution: DNS\n"
+    return f"{head}  endpoints:\n{items}" if endpoints else head
 
 
 @pytest.mark.parametrize(

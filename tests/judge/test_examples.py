@@ -75,6 +75,7 @@ NEAR_MISSES = {
     ],
     "TC311": [("{maglev: {}}", "{maglev: {}, httpHeaderName: x-user}")],
     "TC313": [("useSourceIp: true", "useSourceIp: false, httpHeaderName: x-user")],
+    "TC314": [("STATIC", "STATIC\n  endpoints: [{address: 10.0.0.1}]"), ("STATIC", "NONE")],
     "TC309": [("number: 80}, outlier", "number: 81}, outlier")],
     "TC401": [("fill_amount: 0", "fill_amount: 1")],
     "TC402": [("name: all", "name: all\n        label_matcher: {match_labels: {a: b}}")],

@@ -48,6 +48,7 @@ def test_the_corpus_has_every_kind_and_a_file_of_faults():
         "ASMLocalRateLimiter", "ASMCircuitBreaker", "DestinationRule", "QuotaSchedulingPolicy",
         "RateLimitingPolicy", "ConcurrencyLimitingPolicy", "ConcurrencySchedulingPolicy",
         "LoadRampingPolicy", "AverageLatencySchedulingPolicy",
+        "ServiceEntry",
     )  # fmt: skip
     text = "".join(file.read_text(encoding="utf-8") for file in FILES if file.stem != "faults")
     assert all(f"kind: {kind}" in text for kind in kinds)

@@ -219,7 +219,7 @@ def test_a_known_kind_needs_its_version_its_metadata_and_a_name():
 
 @pytest.mark.parametrize(
     "kind",
-    ["ServiceEntry"],
+    ["WorkloadEntry"],
 )  # fmt: skip
 def test_kinds_that_come_later_are_named_and_skipped(kind):
     text = f"apiVersion: any/v9\nkind: {kind}\nmetadata: {{x: 1, x: 2}}\nspec: [what, ever]\n"

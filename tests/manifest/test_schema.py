@@ -362,6 +362,9 @@ def test_files_have_the_names_that_others_look_for(tmp_path: Path) -> None:
         "networking.istio.io/destinationrule_v1.json",
         "networking.istio.io/destinationrule_v1alpha3.json",
         "networking.istio.io/destinationrule_v1beta1.json",
+        "networking.istio.io/serviceentry_v1.json",
+        "networking.istio.io/serviceentry_v1alpha3.json",
+        "networking.istio.io/serviceentry_v1beta1.json",
         "trafficcore/scenario_v1.json",
     ]
     one = json.loads((tmp_path / found[1]).read_text("utf-8"))

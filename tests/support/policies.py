@@ -17,6 +17,7 @@ from trafficcore.spec import (
     RateLimitRule,
     Response,
     Scope,
+    ServiceEntry,
     Source,
     TrafficPolicy,
     VirtualHost,
@@ -109,6 +110,7 @@ def policy(*rules: Any) -> Policy:
         destinations=of(Destination),
         quotas=of(QuotaRule),
         ramps=of(RampRule),
+        entries=of(ServiceEntry),
     )
 
 

@@ -283,6 +283,7 @@ class Cluster:
             "in_flight": sum(one.active for one in (*self._gone, *self._endpoints.values())),
             "max_requests": None if self.cap is None else self.cap.max,
             "rule": None if self.rule is None else str(self.rule.source),
+            "declared": [str(entry.source) for entry in self.membership.entries],
             "discovery": None if self._feed is None else self._feed.snapshot(),
             "endpoints": endpoints_view(self._endpoints.values(), shares),
             "outlier": None if self._ejector is None else attrs.asdict(self._ejector.snapshot(now)),

@@ -20,11 +20,19 @@ from trafficcore.engine.istio_outlier import envoy_settings
 from trafficcore.engine.membership import Membership
 from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
+from trafficcore.engine.service_entries import compile_entries
 from trafficcore.engine.stock import Stock
 from trafficcore.engine.subsets import Service, SubsetEntry
 from trafficcore.engine.target import Target
 from trafficcore.errors import ConfigError
-from trafficcore.spec import Destination, EndpointSpec, LocalityLb, Subset, TrafficPolicy
+from trafficcore.spec import (
+    Destination,
+    EndpointSpec,
+    LocalityLb,
+    Policy,
+    Subset,
+    TrafficPolicy,
+)
 
 if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
@@ -44,11 +52,14 @@ class ClusterSet:
     _identity: Identity
 
     def service(self, host: str) -> Service | None:
-        """Return the service that a bare, lower-case host means, if it is one."""
-        for name in sorted(self._identity.names(host)):
+        """Return the service that a bare, lower-case host means: by its name, then by wildcard."""
+        names = sorted(self._identity.names(host))
+        for name in names:
             if name in self._by_name:
                 return self._by_name[name]
-        return None
+        wild = (key for key in self._by_name if key.startswith("*."))
+        fitting = [key for key in wild if any(host_matches(key, name) for name in names)]
+        return self._by_name[max(fitting, key=len)] if fitting else None
 
     def find(self, host: str) -> Cluster | None:
         """Return the cluster of all endpoints of the service that a host means."""
@@ -62,12 +73,12 @@ class ClusterSet:
         return [SubsetEntry(self.service, routes.routes_of, self._identity.spellings, draw)]
 
 
-def compile_clusters(
-    destinations: Sequence[Destination], build: "Build", stock: Stock, rules: list[Rule]
-) -> ClusterSet:
+def compile_clusters(policy: Policy, build: "Build", stock: Stock, rules: list[Rule]) -> ClusterSet:
     """Make a cluster of each service with endpoints, under the rule most specific for it."""
-    identity = build.identity
+    identity, destinations = build.identity, policy.destinations
+    entries = compile_entries(policy.entries, build, stock, build.endpoints)
     given = {key: _given(key, value, stock) for key, value in build.endpoints.items()}
+    given |= entries.given
     deciding: dict[int, list[str]] = {}
     chosen: dict[str, Destination | None] = {}
     for key in given:
@@ -76,14 +87,16 @@ def compile_clusters(
             deciding.setdefault(id(best), []).append(key)
     made: dict[int, Rule] = {}
     for spec in destinations:
-        rule = _rule(spec, identity, deciding.get(id(spec), []), stock)
+        rule = _rule(spec, identity, deciding.get(id(spec), []), stock, entries.why)
         made[id(spec)] = rule
         rules.append(rule)
+    rules += entries.rules
     services: dict[str, Service] = {}
     for key, endpoints in given.items():
         spec_of = chosen[key]
         rule_of = None if spec_of is None else made[id(spec_of)]
-        service = _service(key, spec_of, rule_of, endpoints, build, stock)
+        declared = entries.deciding.get(key, ())
+        service = _service(key, spec_of, rule_of, endpoints, declared, build, stock)
         services[service.name] = service
     by_name = {
         one: service for name, service in services.items() for one in identity.spellings(name)
@@ -106,6 +119,7 @@ def _service(
     spec: Destination | None,
     rule: Rule | None,
     endpoints: tuple[EndpointSpec, ...] | Feed,
+    entries: tuple[Rule, ...],
     build: "Build",
     stock: Stock,
 ) -> Service:
@@ -124,7 +138,9 @@ def _service(
         policy = TrafficPolicy() if one is None else _policy(one, key)
         if policy.simple == PASSTHROUGH:
             return Target(None)  # calls go to the address they name
-        membership = _membership(policy, rule, endpoints, build.identity, build.draw)
+        membership = attrs.evolve(
+            _membership(policy, rule, endpoints, build.identity, build.draw), entries=entries
+        )
         if not isinstance(one, Subset):
             return target(name, membership)
         membership = attrs.evolve(membership, subset=one.name, labels=one.labels)
@@ -176,10 +192,17 @@ def _excluded(spec: Destination, identity: Identity) -> str:
     return identity.selects(spec.namespace, spec.labels) if spec.labels else ""
 
 
-def _rule(spec: Destination, identity: Identity, keys: Sequence[str], stock: Stock) -> Rule:
+def _rule(
+    spec: Destination,
+    identity: Identity,
+    keys: Sequence[str],
+    stock: Stock,
+    declared: Mapping[str, str],
+) -> Rule:
     why_not = _excluded(spec, identity)
     if not keys:
         nothing = f"no endpoints of {spec.host} are given, or another rule decides"
+        nothing = declared.get(spec.host) or nothing
         if spec.policy.simple == PASSTHROUGH:
             nothing = f"{PASSTHROUGH}: calls go to the address they name"
         why_not = why_not or nothing

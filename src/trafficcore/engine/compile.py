@@ -3,7 +3,7 @@
 Nothing that is running changes before everything is built: a set with any fault changes nothing.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,7 @@ from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.engine.clusters import compile_clusters
 from trafficcore.engine.declared import RouteNames, with_declared
 from trafficcore.engine.entries import BreakEntry, LimitEntry
-from trafficcore.engine.feed import Feed
+from trafficcore.engine.finding import UNAIDED, Finding
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.match import Predicate
@@ -40,7 +40,7 @@ from trafficcore.spec import (
     Scope,
 )
 
-__all__ = ["Build", "Ready", "Shared", "compile_policy", "nothing_to_wait_for", "virtual_hosts"]
+__all__ = ["Build", "Shared", "compile_policy", "virtual_hosts"]
 
 #: Connections whose buckets are kept; beyond them only full ones are forgotten.
 _CONNECTIONS = 10_000
@@ -48,12 +48,6 @@ Spec = RateLimitRule | BreakRule | QuotaRule | RampRule
 #: What a rule says of sharing, the limit's name, capacity and rate: a bucket that other processes
 #: draw on too, or None where it is to be this process's own.
 Shared = Callable[[str, str, float, float], Any]
-#: Has sources that can learn who is there before the first request do so; may wait and raise.
-Ready = Callable[[Iterable[Feed]], None]
-
-
-def nothing_to_wait_for(_feeds: Iterable[Feed]) -> None:
-    """Wait for nobody: the first request asks."""
 
 
 @attrs.frozen(kw_only=True)
@@ -67,8 +61,8 @@ class Build:
     locked: bool | None = None
     #: What chance there is: floats from 0 to below 1. None: endpoints take turns.
     draw: Draw | None = None
-    #: Waits until the sources of endpoints know something, before anybody calls them.
-    ready: Ready = nothing_to_wait_for
+    #: How endpoints are found out where they are no list.
+    finding: Finding = UNAIDED
     #: Makes buckets that other processes draw on too; see `Shared`.
     shared: Shared = lambda *_: None
 
@@ -115,9 +109,7 @@ class _Compiler:
         quotas = compile_quotas(self._policy.quotas, self._build, self._stock, self._rule)
         for place, entry in (*ramps.entries, *quotas.entries):
             self._entries.setdefault(place, []).append(entry)
-        clusters = compile_clusters(
-            self._policy.destinations, self._build, self._stock, self._rules
-        )
+        clusters = compile_clusters(self._policy, self._build, self._stock, self._rules)
         return Table(
             inbound=Routes(self._entries[Direction.INBOUND], lambda _: None),
             outbound=Routes(

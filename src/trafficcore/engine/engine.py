@@ -14,10 +14,11 @@ from typing import Any, ClassVar, Self
 
 from trafficcore.engine.announce import Announcer
 from trafficcore.engine.claim import Claim
-from trafficcore.engine.compile import Build, Ready, Shared, nothing_to_wait_for
+from trafficcore.engine.compile import Build, Shared
 from trafficcore.engine.discovery import Endpoints
 from trafficcore.engine.events import Listener, ModeChanged
 from trafficcore.engine.facts import Facts
+from trafficcore.engine.finding import UNAIDED, Finding
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.identity import Identity
 from trafficcore.engine.in_flight import has_room
@@ -57,7 +58,7 @@ class Engine:
         locked: bool | None = None,
         shared: Shared = lambda *_: None,
         draw: Draw | None = None,
-        ready: Ready = nothing_to_wait_for,
+        finding: Finding = UNAIDED,
     ) -> None:
         self._lock = new_lock()
         self.announcer = Announcer(listeners)
@@ -78,7 +79,7 @@ class Engine:
             locked=locked,
             shared=shared,
             draw=draw,
-            ready=ready,
+            finding=finding,
         )
         #: The policies in force; their table once more, for each request looks at it.
         self.policies = Policies(policy, build)

@@ -24,8 +24,8 @@ class Membership:
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
     of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
     `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
-    not a list. `retry_caps` bounds retries, None: it does not. `subset` is the name of one, and
-    `labels` are what its endpoints have.
+    not a list; `entries` are the ServiceEntries that name them. `retry_caps` bounds retries, None:
+    it does not. `subset` is the name of one, and `labels` are what its endpoints have.
     """
 
     rule: Rule | None
@@ -37,6 +37,7 @@ class Membership:
     hosts: HostsPicker | None = None
     feed: Feed | None = None
     hashing: Hashing | None = None
+    entries: tuple[Rule, ...] = ()
     warmup: SlowStart | None = None
     retry_caps: RetryCaps | None = None
     subset: str = ""

@@ -92,8 +92,10 @@ class Plan:
             *(stage.rule for stage in breaks),
             *(stage.rule for stage in quotas),
         ]
-        if cluster is not None and cluster.rule is not None:
-            rules.append(cluster.rule)
+        if cluster is not None:
+            rules += cluster.membership.entries
+            if cluster.rule is not None:
+                rules.append(cluster.rule)
         self.rules = tuple(dict.fromkeys(rules))  # the meters of a rule are that rule as well
         #: Requests that followed this plan: every rule of it was hit so often.
         self.hits = 0

@@ -67,7 +67,7 @@ class Policies:
         #: Rules that were put in shadow or out of it by hand, in the order in which they were.
         self._switched: list[tuple[str, bool]] = []
         self.table: Table = compile_policy(policy, build)
-        build.ready(self.table.feeds)
+        build.finding.ready(self.table.feeds)
         self.table.stock.commit()
         #: The queues of the table, and those of earlier ones in which somebody waits.
         self.queues: tuple[QuotaStage, ...] = self.table.quotas
@@ -93,7 +93,7 @@ class Policies:
         for pattern, on in self._switched:
             policy, _ = _switch(policy, pattern, on)
         table = compile_policy(policy, build, self.table)
-        build.ready(table.feeds)
+        build.finding.ready(table.feeds)
         return Made(policy=policy, build=build, table=table, read=read)
 
     def switch(self, pattern: str, on: bool) -> Made:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from trafficcore.errors import ConfigError
 from trafficcore.live.sharing import shared_limits
-from trafficcore.spec import Policy
+from trafficcore.spec import EndpointSpec, Policy
 
 if TYPE_CHECKING:
     from trafficcore.engine import Engine
+    from trafficcore.engine.discovery import Discovery
     from trafficcore.engine.events import Listener
     from trafficcore.engine.feed import Feed
 
@@ -52,6 +53,13 @@ def first_answers(feeds: "Iterable[Feed]", patience: float = _PATIENCE) -> None:
         feed.prepare(max(0, until - time.monotonic()))
 
 
+def _look_up(names: "tuple[EndpointSpec, ...]") -> "Discovery":
+    """Return what looks the names of a ServiceEntry up."""
+    from trafficcore.discovery.dns import Dns  # for those alone who have names to look up
+
+    return Dns(*names)
+
+
 def load_engine(
     cls: type[E],
     source: Any,
@@ -66,6 +74,8 @@ def load_engine(
         from trafficcore.observe.log import log_event
 
         listeners = (log_event,)
+    from trafficcore.engine.finding import Finding
+
     read = read_policy(source)
     chosen = mode_of_environment() if mode is None else mode
     shared = shared_limits(share)
@@ -75,7 +85,7 @@ def load_engine(
         listeners=listeners,
         shared=shared,
         draw=random.random,
-        ready=first_answers,
+        finding=Finding(ready=first_answers, discover=_look_up),
         **settings,
     )
     engine.policies.source = read

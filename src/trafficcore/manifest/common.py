@@ -69,6 +69,8 @@ class Kind:
     spec: Object
     build: Callable[[Record, Document, Notes], list[Any]]
     spec_required: bool = True
+    #: Whether its rules can be in shadow.
+    shadows: bool = True
 
 
 def _meta(name: str, kind: Any = ANYTHING) -> Field:

@@ -3,7 +3,6 @@
 What a client in process cannot do (TLS, tunnels, pools of a connection) is checked and named.
 """
 
-from collections import Counter
 from typing import Any
 
 from trafficcore.manifest.common import HOST, PORT, Document, Kind
@@ -19,8 +18,16 @@ from trafficcore.manifest.destination_pool import (
     tell_retries,
 )
 from trafficcore.manifest.fields import Effect, Field, Object, Record
-from trafficcore.manifest.problems import Notes, short
-from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, Ref, at_least_one, at_most_one
+from trafficcore.manifest.problems import Notes
+from trafficcore.manifest.shapes import (
+    STRINGS,
+    ListOf,
+    MapOf,
+    Ref,
+    at_least_one,
+    at_most_one,
+    tell_repeats,
+)
 from trafficcore.manifest.types import BOOL, TEXT, Text
 from trafficcore.spec import Destination, Subset, TrafficPolicy, full_name
 
@@ -156,25 +163,13 @@ def _label_key(text: str) -> str | None:
 
 def _tell_subsets(record: Record, notes: Notes) -> None:
     subsets = record.get("subsets", ())
-    _tell_repeats(record, "subsets", [item.get("name") for item in subsets], notes)
+    tell_repeats(record, "subsets", [item.get("name") for item in subsets], notes)
     above = record.sub("trafficPolicy")
     for subset in subsets:
         own = subset.sub("trafficPolicy")
         if own is not None and (above is None or not above.has("outlierDetection")):
             tell_failover(own, notes)
-    _tell_repeats(record, "exportTo", list(record.get("exportTo", ())), notes)
-
-
-def _tell_repeats(record: Record, field: str, names: list[Any], notes: Notes) -> None:
-    for name, count in Counter(names).items():
-        if count > 1 and name is not None:
-            notes.error(
-                record.at(field),
-                record.to(field),
-                f"{short(name)} is there twice",
-                name,
-                code="TC006",
-            )
+    tell_repeats(record, "exportTo", list(record.get("exportTo", ())), notes)
 
 
 _SUBSET = Object(

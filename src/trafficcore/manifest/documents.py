@@ -17,6 +17,7 @@ from trafficcore.manifest.asm_limit import LIMITER
 from trafficcore.manifest.common import METADATA, Document, Kind
 from trafficcore.manifest.declared import DECLARING, Declared, declare
 from trafficcore.manifest.destination import DESTINATION
+from trafficcore.manifest.entry import ENTRY
 from trafficcore.manifest.fields import Effect, Field, Object, Record, join, nearest
 from trafficcore.manifest.latency import AVERAGE_LATENCY_SCHEDULING
 from trafficcore.manifest.load_ramp import LOAD_RAMPING
@@ -34,7 +35,15 @@ from trafficcore.manifest.siblings import (
 )
 from trafficcore.manifest.silence import Silences
 from trafficcore.manifest.types import TEXT, mismatch
-from trafficcore.spec import BreakRule, Destination, Policy, QuotaRule, RampRule, RateLimitRule
+from trafficcore.spec import (
+    BreakRule,
+    Destination,
+    Policy,
+    QuotaRule,
+    RampRule,
+    RateLimitRule,
+    ServiceEntry,
+)
 
 __all__ = ["ACTING", "KINDS", "LATER_KINDS", "Reading", "top"]
 
@@ -50,11 +59,12 @@ KINDS = {
         CONCURRENCY_SCHEDULING,
         LOAD_RAMPING,
         AVERAGE_LATENCY_SCHEDULING,
+        ENTRY,
     )
 }
 
 #: Kinds that mean something to this library, and will be read in time.
-LATER_KINDS = frozenset(("ServiceEntry",))
+LATER_KINDS = frozenset(("WorkloadEntry",))
 #: Kinds that are read for what the rules of others are about, and for nothing else.
 READ_IN_PART = {
     "Ingress": "its hosts and what stands behind them",
@@ -133,6 +143,7 @@ class Reading:
             destinations=of(Destination),
             quotas=of(QuotaRule),
             ramps=of(RampRule),
+            entries=of(ServiceEntry),
             declared=self.declared.for_engine(),
             notices=notices,
         )
@@ -185,13 +196,15 @@ class Reading:
         )
         self._identify(document, metadata, notes)
         self.places.add(document.source(node, path), node, path)
-        settings = read_settings(metadata, notes)
+        settings = read_settings(metadata, notes, shadows=kind.shadows)
         spec = record.sub("spec")
         if notes.errors > before:
             return
         if spec is None:
             notes.warn("TC106", node, join(path, "spec"), "is absent: the policy does nothing")
             return
+        if kind.name in DECLARING:
+            self._declare(head, node, path, notes.file)
         try:
             self._specs += map(settings.of, kind.build(spec, document, notes))
         except ConfigError as error:  # the spec has the last word on what can work

@@ -35,8 +35,11 @@ class Settings:
         return rule
 
 
-def read_settings(metadata: Record, notes: Notes) -> Settings:
-    """Read our annotations; one that is none of ours, or says nothing we know, is a fault."""
+def read_settings(metadata: Record, notes: Notes, *, shadows: bool = True) -> Settings:
+    """Read our annotations; one that is none of ours, or says nothing we know, is a fault.
+
+    `shadows` says whether the kind has rules that refuse, and so can do it in shadow.
+    """
     found: dict[str, str] = {}
     for key, value in _annotations(metadata.at("annotations")):
         name = key.text.removeprefix(_PREFIX)
@@ -50,6 +53,9 @@ def read_settings(metadata: Record, notes: Notes) -> Settings:
         elif isinstance(value, Scalar):
             if value.text in _CHOICES[name]:
                 found[name] = value.text
+                if name == "mode" and not shadows:
+                    del found[name]
+                    notes.warn("TC902", key, path, "has no effect: it refuses nothing", value.text)
             else:
                 wanted = " or ".join(_CHOICES[name])
                 message = f"must be {wanted}, not {short(value.text)}"

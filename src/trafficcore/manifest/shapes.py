@@ -3,14 +3,15 @@
 `at_most_one` and its kin are the rules between fields that many tables share.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import attrs
 
 from trafficcore.manifest.fields import Field, Object, Record, Row, Rule, join, tell_keys
 from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
-from trafficcore.manifest.problems import Notes
+from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.types import FAULT, TEXT, Fault, Type, mismatch
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "at_least_one",
     "at_most_one",
     "exactly_one",
+    "tell_repeats",
 ]
 
 
@@ -174,3 +176,12 @@ def exactly_one(*names: str) -> Rule:
         most(record, notes)
 
     return rule
+
+
+def tell_repeats(record: Record, field: str, names: Iterable[Any], notes: Notes) -> None:
+    """Note each name that stands in a list more than once; None is none."""
+    for name, count in Counter(names).items():
+        if count > 1 and name is not None:
+            text = str(name)
+            message = f"{short(text)} is there twice"
+            notes.error(record.at(field), record.to(field), message, text, code="TC006")

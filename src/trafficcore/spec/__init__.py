@@ -12,6 +12,7 @@ from trafficcore.spec.balancing import (
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTarget, RouteTest
 from trafficcore.spec.endpoints import EndpointSpec, split_address
+from trafficcore.spec.entries import Resolution, ServiceEntry
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.loads import RampDriver, RampRule
 from trafficcore.spec.names import full_name
@@ -84,6 +85,7 @@ __all__ = [
     "RequestParts",
     "Requirement",
     "RequirementOp",
+    "Resolution",
     "Response",
     "Retries",
     "RetryCaps",
@@ -91,6 +93,7 @@ __all__ = [
     "RouteTest",
     "Scope",
     "Service",
+    "ServiceEntry",
     "Shedding",
     "Source",
     "Subset",

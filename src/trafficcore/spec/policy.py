@@ -5,6 +5,7 @@ import attrs
 from trafficcore.spec.balancing import Destination
 from trafficcore.spec.breaking import BreakRule
 from trafficcore.spec.declared import DeclaredHosts
+from trafficcore.spec.entries import ServiceEntry
 from trafficcore.spec.limits import RateLimitRule
 from trafficcore.spec.loads import RampRule
 from trafficcore.spec.quotas import QuotaRule
@@ -16,8 +17,9 @@ __all__ = ["Policy"]
 class Policy:
     """Rules in the order of their files, documents and entries.
 
-    `declared` are hosts and routes that documents beside the rules declare. `notices` are lines
-    worth telling a person once: skipped kinds, fields without effect.
+    `entries` are services with their endpoints; `declared` are hosts and routes that documents
+    beside the rules declare. `notices` are lines worth telling a person once: skipped kinds, fields
+    without effect.
     """
 
     limits: tuple[RateLimitRule, ...] = ()
@@ -25,5 +27,6 @@ class Policy:
     destinations: tuple[Destination, ...] = ()
     quotas: tuple[QuotaRule, ...] = ()
     ramps: tuple[RampRule, ...] = ()
+    entries: tuple[ServiceEntry, ...] = ()
     declared: tuple[DeclaredHosts, ...] = ()
     notices: tuple[str, ...] = ()

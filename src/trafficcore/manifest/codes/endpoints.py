@@ -7,8 +7,8 @@ __all__ = ["ENDPOINTS"]
 _POLICY = "kind: DestinationRule\nspec:\n  host: {host}\n  trafficPolicy:\n"
 _HEAD = _POLICY.format(host="web")
 _HOSTS = (
-    "kind: ServiceEntry\nspec:\n  hosts: [api.example.com]\n  endpoints:\n{endpoints}---\n"
-    + _POLICY.format(host="api.example.com")
+    "kind: ServiceEntry\nspec:\n  hosts: [api.example.com]\n  resolution: STATIC\n"
+    "  endpoints:\n{endpoints}---\n" + _POLICY.format(host="api.example.com")
 )
 
 
@@ -141,5 +141,16 @@ ENDPOINTS = (
         "it is made for); without one it goes to an endpoint drawn at random.",
         instead="Hash a header, a cookie or a query parameter, or give `Facts` an `address`.",
         example=_HEAD + "    loadBalancer: {consistentHash: {useSourceIp: true}}\n",
+    ),
+    Code(
+        id="TC314",
+        name="static-without-endpoints",
+        severity="warning",
+        title="A service is declared with nobody to answer for it",
+        why="With `resolution: STATIC` the endpoints are those of the list, and there is none that "
+        "can be connected to: every call to the service is refused.",
+        instead="List `endpoints`, or take `resolution: DNS` or `NONE`; `endpoints=` goes before "
+        "what a ServiceEntry says.",
+        example="kind: ServiceEntry\nspec:\n  hosts: [api.example.com]\n  resolution: STATIC\n",
     ),
 )

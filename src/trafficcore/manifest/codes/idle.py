@@ -49,7 +49,7 @@ IDLE = (
         severity="notice",
         title="A document was skipped",
         why="Its kind is no traffic policy, or one that is not read in this version. What a "
-        "Service, ServiceEntry, VirtualService or Ingress declares is compared with the policies.",
+        "Service, VirtualService or Ingress declares is compared with the policies.",
         instead="Nothing needs to be done, unless you count on that document.",
         example="kind: Deployment\nspec: {replicas: 2}\n",
     ),
