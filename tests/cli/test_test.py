@@ -34,8 +34,8 @@ def write(tmp_path):
 def test_the_examples_pass():
     result = run(EXAMPLES)
     assert result.exit_code == 0
-    assert result.stdout.splitlines()[-1] == "6 passed, 0 failed"
-    assert result.stdout.count("PASS  ") == 6
+    assert result.stdout.splitlines()[-1] == "7 passed, 0 failed"
+    assert result.stdout.count("PASS  ") == 7
 
 
 def test_one_that_fails_shows_what_happened_and_the_others_run(tmp_path, write):

@@ -10,13 +10,13 @@ import pytest
 
 from support import policies as p
 from trafficcore.core.balance import Endpoint
-from trafficcore.engine import Engine, Permit, Rejection
+from trafficcore.engine import SUBSET, Engine, Permit, Rejection
 from trafficcore.engine.discovery import Discovery, Polled
 from trafficcore.engine.events import DiscoveryFailed, DiscoveryRestored, EndpointsChanged
 from trafficcore.engine.feed import Feed
 from trafficcore.errors import ConfigError
 from trafficcore.observe.log import describe
-from trafficcore.spec import EndpointSpec, Policy, Warmup
+from trafficcore.spec import EndpointSpec, Policy, Subset, Warmup
 
 INF = float("inf")
 
@@ -342,3 +342,28 @@ def test_endpoints_of_a_source_are_the_engines_own():
     engine = p.engine(endpoints={p.NAME: source})
     permit = engine.admit(p.calling(), 0.0)
     assert isinstance(permit.endpoint, Endpoint)
+
+
+def test_the_subsets_of_a_service_share_its_source():
+    v2 = Subset(name="v2", labels=(("version", "v2"),))
+    rule = attrs.evolve(p.destination(), subsets=(v2,))
+    source = Source(["a:1", ("b:1", "", 1, {"version": "v2"})], every=10)
+    engine = p.engine(rule, endpoints={p.NAME: source})
+
+    def of_subset(now):
+        permit = engine.admit(p.calling(labels={SUBSET: "v2"}), now)
+        assert isinstance(permit, Permit)
+        permit.settle(None, now, 200)
+        return permit.endpoint.address
+
+    assert of_subset(0.0) == "b:1"
+    assert {where(engine, 1.0) for _ in range(4)} == {"a:1", "b:1"}
+    source.known = [("c:1", "", 1, {"version": "v2"})]
+    assert of_subset(10.0) == "c:1"
+    assert where(engine, 10.0) == "c:1"  # the other cluster need not ask
+    assert source.asked == [0.0, 10.0]
+    source.tell(["a:1", ("d:1", "", 1, {"version": "v2"})])
+    assert of_subset(11.0) == "d:1"
+    source.known = [("e:1", "", 1, {"version": "v2"})]
+    assert where(engine, 21.0) == "e:1"
+    assert of_subset(21.0) == "e:1"

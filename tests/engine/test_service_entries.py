@@ -101,11 +101,12 @@ def test_a_static_entry_without_endpoints_refuses():
 
 @pytest.mark.parametrize("resolution", ["NONE", "DYNAMIC_DNS"])
 def test_where_nobody_is_named_calls_go_to_the_address_they_name(resolution):
-    idle = entry(resolution=resolution, idle=f"resolution {resolution}: …")
+    idle = entry(resolution=resolution, idle=f"resolution {resolution}")
     engine = p.engine(p.destination(HOST), idle)
     assert where(engine) == {None}
     assert engine.snapshot(0)["clusters"] == []
-    assert why(engine) == [f"resolution {resolution}: …"] * 2  # of the DestinationRule as well
+    has = f"has resolution {resolution}: calls go to the address they name"
+    assert why(engine) == [f"ServiceEntry default/api (p.yaml:1) {has}", f"it {has}"]
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ def test_rules_stand_under_their_place_and_where_they_apply() -> None:
     assert here[0].endswith("policy.yaml:16)")
     assert here[1] == "  applies to inbound helloworld-go.default.svc.cluster.local:80"
     assert "  2 requests at once, then one each 30 s." in here
-    assert [line[:1] for line in lines(EXAMPLES)].count("") == 5
+    assert [line[:1] for line in lines(EXAMPLES)].count("") == 7
     assert lines(EXAMPLES / "throttle")[1] == "  not here: for gateways; this process is none"
 
 
@@ -66,7 +66,7 @@ def test_a_request_by_its_url_and_headers() -> None:
 def test_a_request_that_no_rule_acts_on() -> None:
     found = lines(EXAMPLES, "--request", "GET http://elsewhere/")
     assert found[:4] == ["GET http://elsewhere/", "", "No rule acts on it.", "It is admitted."]
-    assert found[5] == "6 rules do not act:"
+    assert found[5] == "8 rules do not act:"
     assert lines(QUOTA, "--request", "GET http://elsewhere/")[5] == "1 rule does not act:"
     gone = ("--outbound", "--hosts", "elsewhere=0")
     assert lines(QUOTA, "--request", "GET http://elsewhere/", *gone)[3] == (
@@ -124,12 +124,16 @@ def test_words_that_mean_nothing_are_refused(arguments: tuple[str, ...], said: s
 
 def test_a_table_is_plain_where_nobody_draws_it() -> None:
     found = lines(EXAMPLES, "--table", "--hosts", "0", "--hosts", "elsewhere=5")
-    assert found[0] == "1 of 1 rule ejects nobody with the hosts given"
-    assert found[1].split() == ["RULE", "AT", "MOST", "AFTER", "THEN", "HERE"]
-    assert len(found) == 8
+    assert found[0] == "1 of 2 rules never ejects with fewer than 2 hosts"
+    assert found[1] == "2 of 2 rules eject nobody with the hosts given"
+    assert found[2].split() == ["RULE", "AT", "MOST", "AFTER", "THEN", "HERE"]
+    assert len(found) == 11
     rows = data(EXAMPLES, "--table", "--hosts", "10")
-    assert rows["sums"] == []
-    assert rows["rows"][-1]["at_most"] == "10 of 10 hosts"
+    assert rows["sums"] == ["1 of 2 rules never ejects with fewer than 2 hosts"]
+    assert [row["at_most"] for row in rows["rows"] if row["rule"].startswith("Dest")] == [
+        "5 of 10 hosts",
+        "10 of 10 hosts",
+    ]
 
 
 def test_a_table_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +179,7 @@ def test_everything_is_there_as_data() -> None:
     assert burst in rule["meanings"]
     found = data(EXAMPLES, "--request", f"GET {SERVICE}/")
     assert [step["stage"] for step in found["steps"]] == ["quota"]
-    assert len(found["idle"]) == 5
+    assert len(found["idle"]) == 7
     assert found["outcome"][0] == "It is admitted."
 
 

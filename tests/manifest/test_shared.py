@@ -180,8 +180,10 @@ def test_every_example_loads_without_a_word(name):
 def test_all_examples_load_together():
     policy = manifest.load(ROOT / "examples")
     (limit,), (breaker,) = policy.limits, policy.breakers
-    (destination,), (quota, shed) = policy.destinations, policy.quotas
+    (_, destination), (quota, shed) = policy.destinations, policy.quotas
     (ramp,) = policy.ramps
+    (entry,) = policy.entries
+    assert (entry.host, len(entry.endpoints)) == ("payments.example.com", 4)
     assert (limit.limit.quota, limit.limit.fill_interval) == (2, 60)
     assert (breaker.window, breaker.slow_after, breaker.max_slow, breaker.open_for) == (
         10,

@@ -199,3 +199,30 @@ def test_the_file_is_the_run():
         results.append(simulate(prepared.scenario, prepared.policy).to_json())
     assert results[0] == results[1]
     assert results[0]["classes"]["calls"]["codes"]["503"] >= 3
+
+
+ENTRY = """
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: it}
+spec:
+  hosts: [api.example.com]
+  resolution: STATIC
+  endpoints:
+  - {address: 10.9.0.1, locality: eu/a, weight: 3}
+  - {address: 10.9.0.2, locality: eu/b}
+---
+"""
+
+
+def test_endpoints_that_a_service_entry_lists_are_played():
+    made = scenario(ENTRY + RULE.replace("host: cart", "host: api.example.com"))
+    (service,) = made.services
+    assert service.name == "api.example.com"
+    assert [(one.address, one.locality, one.weight) for one in service.servers] == [
+        ("10.9.0.1", "eu/a", 3),
+        ("10.9.0.2", "eu/b", 1),
+    ]
+    assert made.process.locality == "eu/a"
+    assert len(scenario(ENTRY, endpoints=5, host="api.example.com").services[0].servers) == 5
+    assert len(scenario(ENTRY, host="cart").services[0].servers) == 3

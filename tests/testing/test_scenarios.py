@@ -58,7 +58,15 @@ def test_a_fault_in_a_file_is_a_manifest_error():
 
 def test_a_folder_is_all_of_its_scenarios():
     results = check_scenarios(EXAMPLES)
-    assert list(results) == ["slow-breaker", "ejection-and-zones", "priority", "throttle"]
+    assert list(results) == [
+        "slow-breaker",
+        "discovery",
+        "ejection-and-zones",
+        "priority",
+        "load-ramp",
+        "shed-by-latency",
+        "throttle",
+    ]
     assert all(result.holds for result in results.values())
 
 

@@ -41,7 +41,9 @@ def _header(
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--host", default="", help="The service called; default: the first policy's.")
-@click.option("--endpoints", type=click.IntRange(1, 10_000), default=3, show_default=True)
+@click.option(
+    "--endpoints", type=click.IntRange(1, 10_000), help="Default: those of a ServiceEntry, else 3."
+)
 @click.option("--zones", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--rate", type=click.FloatRange(0, 1e6), help="Calls a second; default: 100.")
 @click.option("--clients", type=click.IntRange(1, 1_000_000), help="Instead: a closed loop.")

@@ -103,6 +103,9 @@ class Feed:
                 self._asking = False
                 self.looks += 1
                 self.due = due if notices == self._notices else -inf
+        if len(self.wakes) > 1:  # the others see what has changed, and when to look again
+            for wake in list(self.wakes.values()):
+                wake()
         return events
 
     def _ask(self, now: float) -> tuple[list[Event], float]:

@@ -9,7 +9,7 @@ Source Istio: visibility of services, preference for the own namespace, merging 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from trafficcore.engine.compile import Build
 
 __all__ = ["EntrySet", "compile_entries"]
+
+AS_NAMED: Final = "calls go to the address they name"
 
 
 @attrs.frozen
@@ -57,7 +59,8 @@ def compile_entries(
         for entry in group:
             rules[id(entry)] = _rule(entry, reasons.get(id(entry), ""), stock)
         if not using:
-            found.why[host] = next((reasons[id(one)] for one in group if one.idle), "")
+            idle = next((one for one in group if one.idle), None)
+            found.why[host] = "" if idle is None else f"{idle.source} has {idle.idle}: {AS_NAMED}"
             continue
         key = _key(host, using)
         found.deciding[key] = tuple(rules[id(entry)] for entry in using)
@@ -95,7 +98,7 @@ def _choose(
         if entry.namespace != first.namespace:
             reasons[id(entry)] = f"{first.source} decides"
         elif entry.idle:
-            reasons[id(entry)] = entry.idle
+            reasons[id(entry)] = f"it has {entry.idle}: {AS_NAMED}"
         elif first.idle or entry.resolution is not first.resolution:
             reasons[id(entry)] = f"{first.source} decides, by resolution {first.resolution.value}"
         else:

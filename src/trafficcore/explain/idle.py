@@ -20,6 +20,7 @@ from trafficcore.spec import (
     RampRule,
     RequestParts,
     Scope,
+    ServiceEntry,
 )
 
 __all__ = ["Seen"]
@@ -45,6 +46,8 @@ class Seen:
         """Return why a rule does not act on the request."""
         if isinstance(spec, Destination):
             return self._destination(spec, rule)
+        if isinstance(spec, ServiceEntry):
+            return self._entry(spec, rule)
         if rule.why_not:
             return f"not here: {rule.why_not}"
         if isinstance(spec, (QuotaRule, RampRule)):
@@ -88,6 +91,15 @@ class Seen:
         unmet = [selector_words(selector) for selector in fitting]
         by_label = all(one.request == RequestParts() for one in fitting)
         return f"{'its labels do' if by_label else 'it does'} not fit; wanted: {' or '.join(unmet)}"
+
+    def _entry(self, spec: ServiceEntry, rule: Rule) -> str:
+        if self.facts.direction is not Direction.OUTBOUND:
+            return self._side(rule)
+        if not any(host_matches(spec.host, name) for name in self.identity.names(self.host)):
+            return self._elsewhere(f"calls to {spec.host}")
+        if rule.why_not:
+            return f"not here: {rule.why_not}"
+        return f"a host that fits {self.host} more closely has its calls"
 
     def _destination(self, spec: Destination, rule: Rule) -> str:
         if self.facts.direction is not Direction.OUTBOUND:

@@ -12,6 +12,7 @@ import attrs
 
 from trafficcore.engine import Engine, Facts, Identity, Permit, Queued, Rejection
 from trafficcore.engine.claim import UNLIMITED
+from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.compile import virtual_hosts
 from trafficcore.engine.identity import host_matches, strip_port
 from trafficcore.engine.metering import MeterStage
@@ -21,13 +22,14 @@ from trafficcore.engine.schedule import QuotaStage
 from trafficcore.engine.stages import BreakStage, LimitStage
 from trafficcore.engine.table import Table
 from trafficcore.explain.breaking import trips
+from trafficcore.explain.entry import goes_to
 from trafficcore.explain.idle import Seen
 from trafficcore.explain.limit import pace
 from trafficcore.explain.meaning import find
 from trafficcore.explain.quota import patience
 from trafficcore.explain.refusal import answered
 from trafficcore.explain.retries import route_words
-from trafficcore.explain.rules import Hosts, RuleMeaning, compiled, meaning_of
+from trafficcore.explain.rules import AS_NAMED, Hosts, RuleMeaning, compiled, made_up, meaning_of
 from trafficcore.explain.scope import label_words, match_words
 from trafficcore.explain.words import count, number, ordinal, span
 from trafficcore.spec import Direction, Policy
@@ -65,7 +67,7 @@ def explain_request(
     policy: Policy, identity: Identity, hosts: Hosts, facts: Facts
 ) -> RequestMeaning:
     """Return which rules meet the request and what each does, and why the others do not."""
-    endpoints = hosts.endpoints(_services(policy, identity, facts), identity.locality)
+    endpoints = made_up(policy, identity, hosts, _services(policy, identity, facts))
     table, pairs = compiled(policy, identity, endpoints)
     plan = table.at(facts.direction).find(facts)
     seen = Seen(
@@ -81,7 +83,7 @@ def explain_request(
         for spec, rule in pairs
         if id(rule) not in acting
     )
-    engine = Engine(policy, identity=identity, endpoints=endpoints)
+    engine = Engine(policy, identity=identity, endpoints=endpoints, finding=AS_NAMED)
     return RequestMeaning(
         request=f"{facts.method} {facts.scheme}://{facts.host}{facts.target}",
         steps=tuple(_steps(plan, facts, by_rule)),
@@ -121,14 +123,24 @@ def _steps(plan: Plan, facts: Facts, by_rule: dict[int, RuleMeaning]) -> Iterato
         rule = by_rule[id(stage.rule)]
         yield Step(stage=name, rule=rule, texts=tuple(texts(stage, rule, facts)))
     cluster = plan.cluster
-    if cluster is not None and cluster.rule is not None:
-        rule = by_rule[id(cluster.rule)]
-        made = count(len(cluster.membership.endpoints), "endpoint")
-        said = (
-            f"Goes to one of {made} of {cluster.name}, made up in this process's own locality.",
-            *(one.text for one in rule.meanings if one.key in ("ejection", "most hosts out")),
-        )
-        yield Step(stage="endpoint", rule=rule, texts=said)
+    if cluster is not None:
+        yield from _endpoints(cluster, by_rule)
+
+
+def _endpoints(cluster: Cluster, by_rule: dict[int, RuleMeaning]) -> Iterator[Step]:
+    entries = cluster.membership.entries
+    for entry in entries:
+        rule = by_rule[id(entry)]
+        spec: Any = rule.spec
+        yield Step(stage="endpoint", rule=rule, texts=(f"Goes {goes_to(spec)}.",))
+    if cluster.rule is None:
+        return
+    rule = by_rule[id(cluster.rule)]
+    made = count(len(cluster.membership.endpoints), "endpoint")
+    made_up_of = f"Goes to one of {made} of {cluster.name}, made up in this process's own locality."
+    said = [one.text for one in rule.meanings if one.key in ("ejection", "most hosts out")]
+    texts = said if entries else [made_up_of, *said]
+    yield Step(stage="endpoint", rule=rule, texts=tuple(texts))
 
 
 def _limit(stage: LimitStage, rule: RuleMeaning, _facts: Facts) -> Iterator[str]:

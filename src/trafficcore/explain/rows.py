@@ -23,6 +23,7 @@ from trafficcore.spec import (
     QuotaRule,
     RampRule,
     RateLimitRule,
+    ServiceEntry,
     TrafficPolicy,
 )
 
@@ -60,6 +61,9 @@ def rows(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[Row]:
                 yield Row(
                     f"{name}:{port}", *_destination(policy, hosts.of(spec.host), hosts.istio), here
                 )
+        elif isinstance(spec, ServiceEntry):
+            then = "" if spec.idle else count(len(spec.endpoints), "endpoint")
+            yield Row(name, "", "", then, here)
         else:
             yield Row(name, *_row(spec, rule), here)
 

@@ -7,10 +7,13 @@ import attrs
 
 from trafficcore.engine import Identity
 from trafficcore.engine.compile import Build, compile_policy
+from trafficcore.engine.discovery import Polled
+from trafficcore.engine.finding import Finding
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.table import Table
 from trafficcore.explain.breaking import breaker_meanings
 from trafficcore.explain.destination import destination_meanings
+from trafficcore.explain.entry import entry_meanings
 from trafficcore.explain.limit import limit_meanings
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.quota import quota_meanings
@@ -22,19 +25,33 @@ from trafficcore.spec import (
     QuotaRule,
     RampRule,
     RateLimitRule,
+    ServiceEntry,
     Source,
     full_name,
 )
 
-__all__ = ["Hosts", "RuleMeaning", "Spec", "compiled", "explain", "meaning_of", "specs"]
+__all__ = [
+    "AS_NAMED",
+    "Hosts",
+    "RuleMeaning",
+    "Spec",
+    "compiled",
+    "explain",
+    "made_up",
+    "meaning_of",
+    "specs",
+]
 
-Spec = RateLimitRule | BreakRule | RampRule | QuotaRule | Destination
+Spec = RateLimitRule | BreakRule | RampRule | QuotaRule | Destination | ServiceEntry
+#: Names that stay names: there is nobody to ask while rules are read.
+AS_NAMED = Finding(discover=lambda specs: Polled(lambda: specs))
 
 _MEANINGS: dict[type, Callable[..., tuple[Meaning, ...]]] = {
     RateLimitRule: limit_meanings,
     BreakRule: breaker_meanings,
     RampRule: ramp_meanings,
     QuotaRule: quota_meanings,
+    ServiceEntry: entry_meanings,
 }
 
 
@@ -89,27 +106,46 @@ class RuleMeaning:
 
 
 def specs(policy: Policy) -> Iterator[Spec]:
-    """Yield the rules in the engine's order: limits, breakers, ramps, quotas, destinations."""
+    """Yield the rules in the engine's order.
+
+    Limits, breakers, ramps, quotas, destinations, entries.
+    """
     yield from policy.limits
     yield from policy.breakers
     yield from policy.ramps
     yield from policy.quotas
     yield from policy.destinations
+    yield from policy.entries
 
 
 def compiled(
     policy: Policy, identity: Identity, endpoints: Mapping[str, Any]
 ) -> tuple[Table, list[tuple[Spec, Rule]]]:
     """Compile as an engine does, and return each rule beside what came of it."""
-    build = Build(identity=identity, endpoints=endpoints, tell=lambda _: None, max_waiting=0)
+    build = Build(
+        identity=identity,
+        endpoints=endpoints,
+        tell=lambda _: None,
+        max_waiting=0,
+        finding=AS_NAMED,
+    )
     table = compile_policy(policy, build)
     return table, list(zip(specs(policy), table.rules, strict=True))
+
+
+def made_up(
+    policy: Policy, identity: Identity, hosts: Hosts, services: Iterable[str]
+) -> dict[str, list[tuple[str, str]]]:
+    """Make endpoints up for services that no ServiceEntry speaks of, and for those counted."""
+    declared = {entry.host for entry in policy.entries}
+    wanted = [name for name in services if name not in declared]
+    return hosts.endpoints(wanted, identity.locality)
 
 
 def explain(policy: Policy, identity: Identity, hosts: Hosts) -> list[RuleMeaning]:
     """Return every rule of a policy with its meaning, also where it is not for this process."""
     services = [one.host for one in policy.destinations if not one.host.startswith("*")]
-    _, pairs = compiled(policy, identity, hosts.endpoints(services, identity.locality))
+    _, pairs = compiled(policy, identity, made_up(policy, identity, hosts, services))
     return [meaning_of(spec, rule, hosts) for spec, rule in pairs]
 
 

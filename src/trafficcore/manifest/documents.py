@@ -204,7 +204,7 @@ class Reading:
             notes.warn("TC106", node, join(path, "spec"), "is absent: the policy does nothing")
             return
         if kind.name in DECLARING:
-            self._declare(head, node, path, notes.file)
+            self._declare(head, node, path, notes)
         try:
             self._specs += map(settings.of, kind.build(spec, document, notes))
         except ConfigError as error:  # the spec has the last word on what can work

@@ -49,9 +49,9 @@ def _idle(spec: Record, notes: Notes) -> str:
     """Return why the endpoints cannot be used here, "" where they can."""
     resolution = resolution_of(spec)
     if resolution in AS_NAMED:
-        return f"resolution {resolution.value}: calls go to the address they name"
+        return f"resolution {resolution.value}"
     if spec.has("workloadSelector"):
-        return "workloadSelector: pods and workloads are not looked at"
+        return "a workloadSelector"
     ports = spec.get("ports", ())
     moved = [one for one in spec.get("endpoints", ()) if _moved(one, ports)]
     if len(ports) > 1 and (moved or (not spec.has("endpoints") and _moved(None, ports))):

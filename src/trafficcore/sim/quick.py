@@ -14,7 +14,16 @@ import attrs
 from trafficcore.engine.places import Place, by_place
 from trafficcore.errors import ConfigError
 from trafficcore.manifest.units import NotThis, duration
-from trafficcore.spec import Direction, Op, Policy, QuotaRule, RampRule, Scope, full_name
+from trafficcore.spec import (
+    Direction,
+    Op,
+    Policy,
+    QuotaRule,
+    RampRule,
+    Resolution,
+    Scope,
+    full_name,
+)
 
 __all__ = ["Words", "scenario_of", "strange"]
 
@@ -22,6 +31,8 @@ _FAIL: Final = re.compile(
     r"(?P<who>[^@=]+)@(?P<from>[^=]+?)\.\.(?P<until>[^=]*)(?:=(?P<what>.+))?\Z"
 )
 _HEADER: Final = "http.request.header."
+#: How many endpoints there are where nobody says.
+_ENDPOINTS: Final = 3
 #: Seconds a run goes on after the last failure is over.
 _AFTER: Final = 30
 
@@ -31,7 +42,7 @@ class Words:
     """What the command line says; None and () where it says nothing."""
 
     host: str = ""
-    endpoints: int = 3
+    endpoints: int | None = None
     zones: int = 1
     rate: float | None = None
     clients: int | None = None
@@ -66,10 +77,13 @@ def scenario_of(words: Words, policy: Policy, manifests: Sequence[str]) -> dict[
     name = full_name(host, process["namespace"])
     service: dict[str, Any] = {"name": name, "latency": words.latency}
     service |= {"capacity": words.capacity} if words.capacity else {}
-    service["endpoints"] = [
+    declared = _declared(policy, name) if words.endpoints is None else []
+    service["endpoints"] = declared or [
         {"address": _address(number), "locality": zones[number % words.zones]}
-        for number in range(words.endpoints)
+        for number in range(_ENDPOINTS if words.endpoints is None else words.endpoints)
     ]
+    if outbound and declared and declared[0].get("locality"):
+        process["locality"] = declared[0]["locality"]
     service |= {"failures": failures} if failures else {}
     spec: dict[str, Any] = {
         "seed": words.seed,
@@ -129,9 +143,23 @@ def _address(number: int) -> str:
     return f"10.0.{number // 250}.{number % 250 + 1}:80"
 
 
+def _declared(policy: Policy, name: str) -> list[dict[str, Any]]:
+    """Return the endpoints that ServiceEntries list for a host, as the simulator has them."""
+    found: dict[str, dict[str, Any]] = {}
+    for entry in policy.entries:
+        for one in entry.endpoints if entry.resolution is Resolution.STATIC else ():
+            if entry.host == name:
+                place = {"locality": one.locality} if one.locality else {}
+                found.setdefault(
+                    one.address, {"address": one.address, "weight": one.weight, **place}
+                )
+    return list(found.values())
+
+
 def _hosts(policy: Policy) -> list[str]:
     """Return the hosts that policies are about by name, in their order."""
     found = [destination.host for destination in policy.destinations]
+    found += [entry.host for entry in policy.entries]
     for scope in _scopes(policy):
         if scope.vhost is not None:
             found.append(scope.vhost.name)

@@ -120,7 +120,8 @@ class World:
 
         def server_of(permit: Permit) -> SimServer:
             endpoint = permit.endpoint
-            return next(in_turn) if endpoint is None else by_address[endpoint.address]
+            known = None if endpoint is None else by_address.get(endpoint.address)
+            return next(in_turn) if known is None else known  # nobody plays that endpoint
 
         end = min(spec.start + spec.duration, self.scenario.duration)
         times: Iterator[float] = iter(())

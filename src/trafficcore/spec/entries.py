@@ -30,8 +30,8 @@ class ServiceEntry:
     """One host of a ServiceEntry: a full name or a wildcard, and who answers for it.
 
     `ports` are the service's own. `export_to` are namespaces that may see it (`*`: all, `.`: its
-    own). `idle` says why its endpoints cannot be used here, "" where they can: then calls go to
-    the address they name.
+    own). `idle` names what keeps its endpoints from being used here, "" where they are: then calls
+    go to the address they name.
     """
 
     source: Source
