@@ -121,6 +121,46 @@ def test_blueprints_and_endpoints_name_what_limits_are_about(clock):
     assert [row["refused"] for row in traffic.limits.snapshot()] == [1, 2, 1]
 
 
+def nested(shown):
+    """An application with one blueprint in three places: inside another, by a new name, plainly."""
+    app, outer, inner = app_of(("/", ok)), Blueprint("outer", "x"), Blueprint("inner", "x")
+    inner.add_url_rule("/", endpoint="index", view_func=lambda: "ok")
+    outer.register_blueprint(shown(inner), url_prefix="/in")
+    app.register_blueprint(outer, url_prefix="/out")
+    app.register_blueprint(inner, url_prefix="/new", name="renamed")
+    app.register_blueprint(inner, url_prefix="/plain")
+    return app
+
+
+def met(app):
+    """What of it a limit of one a day is about: that is refused the second time."""
+    paths = ("/out/in/", "/new/", "/plain/", "/")
+    return [path for path in paths if 429 in statuses(app, path, 2)]
+
+
+def test_a_blueprint_is_exempt_wherever_it_is_registered(clock):
+    traffic = Traffic(limits=[Limit("1/day")], clock=clock)
+    app = nested(traffic.exempt)
+    traffic.init_app(app)
+    assert met(app) == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("name", "paths"),
+    [
+        ("inner", ["/out/in/", "/new/", "/plain/"]),
+        ("outer", ["/out/in/"]),
+        ("outer.inner", ["/out/in/"]),
+        ("renamed", ["/new/"]),
+    ],
+)
+def test_a_blueprint_is_named_by_its_own_name_or_by_that_of_one_place(name, paths, clock):
+    app = nested(lambda inner: inner)
+    limit = Limit("1/day", by=lambda request: request.path, on=blueprint(name))
+    Traffic(app, limits=[limit], clock=clock)
+    assert met(app) == paths
+
+
 def test_a_handler_of_the_application_words_the_refusal(clock):
     app = app_of(("/", limited("1/min", clock=clock)(ok)))
 

@@ -60,14 +60,14 @@ class Traffic:
         app.after_request(self._after)
 
     def exempt(self, view: V) -> V:
-        """Leave a view or a blueprint out; those of a view's own decorators remain."""
-        self._exempt.add(_name(view) or inspect.unwrap(view))
+        """Leave a view or a blueprint out, wherever it is; its own decorators' limits remain."""
+        self._exempt.add(view if _is_blueprint(view) else inspect.unwrap(view))
         return view
 
     def _before(self) -> None:
         from flask import current_app, request
 
-        if not self._exempt.isdisjoint(request.blueprints):
+        if any(current_app.blueprints[name] in self._exempt for name in request.blueprints):
             return
         view = current_app.view_functions.get(request.endpoint or "")
         if view is None or inspect.unwrap(view) not in self._exempt:
@@ -94,7 +94,7 @@ class Limited:
 
     def __call__(self, view: V) -> V:
         """Decorate a view, or limit all views of a blueprint."""
-        if _name(view):
+        if _is_blueprint(view):
             view.before_request(lambda: _check(self.limits))
             return view
         if inspect.isclass(view) or not callable(view):
@@ -129,8 +129,19 @@ def receipt() -> Receipt:
 
 
 def blueprint(*names: str) -> Callable[["Request"], bool]:
-    """Say `on=` or `exempt=`: the views of these blueprints, and of those inside them."""
-    return lambda request: not set(names).isdisjoint(request.blueprints)
+    """Say `on=` or `exempt=`: the views of these blueprints, and of those inside them.
+
+    A name is a blueprint's own, however it is registered, or the one that it is registered under:
+    `"users"` is it in every place, `"admin.users"` the one inside `admin`.
+    """
+
+    def holds(request: "Request") -> bool:
+        from flask import current_app
+
+        blueprints = current_app.blueprints
+        return any(name in names or blueprints[name].name in names for name in request.blueprints)
+
+    return holds
 
 
 def endpoint(*names: str) -> Callable[["Request"], bool]:
@@ -144,11 +155,10 @@ def _request(_: Any) -> "Request":
     return request
 
 
-def _name(view: Any) -> str:
-    """Return the name of a blueprint, "" for what is none."""
+def _is_blueprint(view: Any) -> bool:
     from flask import Blueprint
 
-    return view.name if isinstance(view, Blueprint) else ""
+    return isinstance(view, Blueprint)
 
 
 def _check(limits: RouteLimits) -> None:
