@@ -283,6 +283,50 @@ def test_permits_given_back_by_many_threads_are_there_again_and_no_more():
 
 
 @pytest.mark.stress
+@pytest.mark.parametrize("variant", VARIANTS, ids=["free", "locked"])
+def test_probes_never_exceed_their_permits_while_others_end_and_periods_change(variant):
+    """Of each half-open period: let through less given back, and in flight, as seen from outside.
+
+    A permit is counted after it was had and taken off before it is given, so that what is counted
+    is at most what the breaker has given out.
+    """
+    half_open = HalfOpen(5, 3, Ratio(3, 5), max_wait=0.5)
+    settings = Settings(trip=[Rule("error_count", 1)], open=Open(0.02), half_open=half_open)
+    breaker = variant(settings, lock=guard.new_lock())
+    clock = Clock(1e-3)
+    log, changes = [], []
+
+    def work(index):
+        dice = random.Random(index).random
+        for _ in range(1_500):
+            if breaker.changes:
+                changes.extend(breaker.take_changes())
+            era = breaker.try_acquire(clock())
+            if not era:
+                continue
+            log.append((era, 1, 1))
+            end = dice()
+            log.append((era, -(end < 0.3), -1))
+            if end < 0.3:
+                (breaker.release, breaker.ignore)[end < 0.15](era, clock())
+            else:
+                breaker.record(era, clock(), end < 0.6)
+
+    hammer(work)
+    changes += breaker.take_changes()
+    periods = {change.era: [0, 0] for change in changes if change.to is State.HALF_OPEN}
+    most = [0, 0]
+    for era, *steps in log:
+        if era in periods:
+            for which, step in enumerate(steps):
+                periods[era][which] += step
+                most[which] = max(most[which], periods[era][which])
+    assert len(periods) > 20
+    assert 3 <= most[0] <= 5
+    assert most[1] <= 3
+
+
+@pytest.mark.stress
 def test_each_refusal_is_counted_once():
     breaker = Breaker(Settings(), lock=guard.new_lock())
     breaker.to("forced_open", 0.0)
