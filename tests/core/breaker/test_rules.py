@@ -64,17 +64,21 @@ def weigh(settings, results, decide, skip=(), kept=0):
 
     The first `kept` of the results lie in the window, the others are those counted since.
     """
+    old, fresh, run = tally(results[:kept]), tally(results[kept:]), tally(results)["run"]
+    return weigh_counts(settings, old, fresh, run, decide, skip)
+
+
+def weigh_counts(settings, old, fresh, run, decide, skip=()):
     breaker = Breaker(settings)
-    old, fresh = tally(results[:kept]), tally(results[kept:])
     breaker._window.kept = (*(old[name] for name in NAMES), 0)
     breaker._c = fresh["total"] - fresh["errors"] - fresh["slow"] + fresh["both"]
     breaker._e, breaker._s, breaker._se = fresh["errors"], fresh["slow"], fresh["both"]
-    breaker._g, breaker._run = fresh["gateway"], tally(results)["run"]
+    breaker._g, breaker._run = fresh["gateway"], run
     breaker.exceeded = set(skip)
     breaker._rebase()
     found = breaker._compare(decide, False)
     if found is not None:
-        assert found[1] == (*(tally(results)[name] for name in NAMES), 0)
+        assert found[1] == (*(old[name] + fresh[name] for name in NAMES), 0)
         return found[0], 0, 0, 0
     edges = (
         breaker._good_edge - breaker._c,
@@ -145,8 +149,8 @@ def test_without_minimums_it_is_the_rules_alone_that_count(trip, results):
 )
 def test_a_share_is_what_was_written_not_the_nearest_binary_fraction(value, errors, total, trips):
     config = Settings(trip=[Rule("error_rate", value)])
-    results = [1] * errors + [0] * (total - errors)
-    assert (weigh(config, results, True)[0] == 0) is trips
+    seen = tally([]) | {"total": total, "errors": errors}
+    assert (weigh_counts(config, tally([]), seen, errors, True)[0] == 0) is trips
 
 
 def test_edges_far_from_the_threshold_are_far():
