@@ -76,13 +76,13 @@ def key_bytes(peer: Any) -> float:
     """What the process grows by for each of a million keys, without the keys themselves."""
     names = [f"client-{number}" for number in range(1_000_000)]
     ask = peer.keyed(A_KEYS, DAY, len(names))
-    before = _resident()
+    before = resident()
     for name in names:
         ask(name)
-    return (_resident() - before) / len(names)
+    return (resident() - before) / len(names)
 
 
-def _resident() -> int:
+def resident() -> int:
     lines = Path("/proc/self/status").read_text("ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
@@ -93,10 +93,10 @@ def threads(peer: Any) -> float:
     Both in a second of the processor's: on a machine that others use, more threads get more of it.
     """
     ask = peer.limiter(PLENTY, HOUR)
-    return statistics.median(_rate(ask, THREADS) / _rate(ask, 1) for _ in range(5))
+    return statistics.median(rate(ask, THREADS) / rate(ask, 1) for _ in range(5))
 
 
-def _rate(ask: Callable[[], bool], count: int) -> float:
+def rate(ask: Callable[[], bool], count: int) -> float:
     """Return the decisions of so many threads in a second of the processor's."""
     start = threading.Barrier(count + 1)
     done = [0] * count

@@ -54,6 +54,9 @@ class Rejected(TrafficError):  # noqa: N818  # a verdict, and the name people ca
         self.reason = reason
         self.source = source
         self.retry_after = retry_after
-        where = f" by {source}" if source else ""
-        when = "" if retry_after is None else f"; retry in {retry_after:.3g} s"
-        super().__init__(f"{reason.value}{where}{when}")
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        where = f" by {self.source}" if self.source else ""
+        when = "" if self.retry_after is None else f"; retry in {self.retry_after:.3g} s"
+        return f"{self.reason.value}{where}{when}"

@@ -454,8 +454,9 @@ def test_the_handle_refuses_and_admits_as_its_machine_does(clock):
 
 def test_acquiring_is_atomic():
     """`live` is looked at first, but decides only the way to go: what it said is not stored."""
-    constants = {"machine", "live", "clock", "_try_slowly"}
-    assert_atomic(CircuitBreaker.try_acquire, {"rejected", "shut_until"}, constants=constants)
+    constants = {"machine", "live", "clock", "_try_slowly", "_in_flight", "launch", "_tell_changes"}
+    for method in (CircuitBreaker.try_acquire, CircuitBreaker.try_admit):
+        assert_atomic(method, {"rejected", "shut_until"}, constants=constants)
 
 
 def test_the_variant_for_builds_without_a_gil_does_the_same(clock):

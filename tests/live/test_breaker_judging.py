@@ -4,9 +4,12 @@ import asyncio
 
 import pytest
 
+from support.exactness import assert_atomic, hammer
+from trafficcore.engine.guard import new_lock
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
 from trafficcore.live.breaker_judge import Errors
+from trafficcore.outcome import Reason
 
 
 def fail(error):
@@ -77,7 +80,7 @@ def test_timeouts_and_cancellations_are_told_apart(clock):
 
 
 def test_the_last_errors_are_kept_by_kind_and_bounded(clock):
-    errors = Errors()
+    errors = Errors(new_lock())
     for number in range(25):
         errors.note(f"E{number}", "x" * 500, number)
     errors.note("E3", "", 99)
@@ -85,7 +88,7 @@ def test_the_last_errors_are_kept_by_kind_and_bounded(clock):
     assert len(shown) == 21
     assert shown["(others)"] == {"count": 5, "last": "x" * 200 + "…", "at": 24}
     assert shown["E3"] == {"count": 2, "last": "", "at": 99}
-    assert errors.last == "E3"
+    assert errors.last == ("E3", "")
 
 
 def test_a_refusal_says_who_why_what_and_when(clock):
@@ -104,6 +107,64 @@ def test_a_refusal_says_who_why_what_and_when(clock):
     with pytest.raises(CircuitOpen) as caught:
         breaker.call(int)
     assert (caught.value.why, caught.value.retry_after) == ("forced_open", None)
+
+
+def test_a_refusal_keeps_what_it_said(clock):
+    breaker = make(clock, max_errors=1, open_for=60)
+    with pytest.raises(OSError, match="gone"):
+        breaker.call(fail, OSError("gone"))
+    with pytest.raises(CircuitOpen, match=r"^circuit_open by it; retry in 60 s$") as caught:
+        breaker.call(int)
+    breaker.reset()
+    breaker.to("open", 5)
+    with pytest.raises(CircuitOpen) as other:
+        breaker.call(int)
+    assert (caught.value.why, caught.value.retry_after) == ("error_count >= 1", 60)
+    assert (other.value.why, other.value.retry_after) == ("by hand", 5)
+    assert caught.value.reason is Reason.CIRCUIT_OPEN
+
+
+def test_probes_that_are_not_to_be_had_are_refused_for_what_opened_it(clock):
+    breaker = make(clock, max_errors=1, open_for=60)
+    breaker.bad(breaker.try_acquire())
+    clock.advance(60)
+    breaker.try_acquire()
+    with pytest.raises(CircuitOpen) as caught:
+        breaker.call(int)
+    assert (caught.value.why, caught.value.retry_after) == ("error_count >= 1", None)
+
+
+def test_an_error_that_cannot_say_what_it_is_goes_on_and_counts(clock):
+    class Mute(Exception):
+        def __str__(self):
+            raise KeyError("no text")
+
+    breaker = make(clock)
+    with pytest.raises(Mute):
+        breaker.call(fail, Mute())
+    assert breaker.snapshot()["errors_by_kind"]["Mute"]["count"] == 1
+    assert breaker.snapshot()["errors"] == 1
+
+
+def test_kinds_of_one_name_are_told_together_and_noting_takes_no_lock():
+    def kind():
+        return type("Gone", (Exception,), {})
+
+    errors = Errors(new_lock())
+    first, second = kind(), kind()
+    for at, each in enumerate((first, second, first)):
+        errors.note(each, f"at {at}", at)
+    assert errors.snapshot() == {"Gone": {"count": 3, "last": "at 2", "at": 2}}
+    assert_atomic(Errors.note, {"count", "last", "at"}, constants={"_kinds", "_add", "get"})
+
+
+def test_errors_of_many_threads_are_each_counted_once():
+    errors = Errors(new_lock())
+    kinds = [OSError, KeyError, "result"]
+    hammer(lambda index: [errors.note(kinds[n % 3], n, n) for n in range(3_000)])
+    assert {kind: seen["count"] for kind, seen in errors.snapshot().items()} == dict.fromkeys(
+        ("OSError", "KeyError", "result"), 8_000
+    )
 
 
 def test_a_fallback_stands_in_for_a_refusal_and_for_nothing_else(clock):

@@ -22,9 +22,10 @@ from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.live.breaker_calls import behind
 from trafficcore.live.breaker_config import Ignored, read_settings
 from trafficcore.live.breaker_events import Teller
+from trafficcore.live.breaker_fallback import OrElse
 from trafficcore.live.breaker_judge import Errors, Judge
 from trafficcore.live.breaker_permit import Blocks, Permit, Ready
-from trafficcore.live.breaker_refusal import CircuitOpen, OrElse
+from trafficcore.live.breaker_refusal import CircuitOpen
 from trafficcore.live.breaker_steps import Gate, Steps
 
 __all__ = ["CircuitBreaker", "CircuitOpen", "Permit"]
@@ -111,12 +112,12 @@ class CircuitBreaker(Steps):
         self.name = name
         self.clock = clock
         self._judge = Judge(ignore, errors, bad_result, cancelled)
-        self._errors = Errors()
         self._in_flight = slow_in_flight
         #: Calls that were cancelled and gave their permit back.
         self.cancelled = 0
         self._blocks = Blocks()
         self._lock = lock = new_lock()
+        self.errors = Errors(lock)
         #: The machine, for those who bring their own time.
         self.machine: Breaker = _Machine(settings, lock=lock, draw=draw, now=clock())
         #: What lets a call by without the machine's lock, while its `live` is no 0.
@@ -203,14 +204,12 @@ class CircuitBreaker(Steps):
         """Return everything there is to see, as plain data. It is of this `process` alone."""
         seen = self.machine.snapshot(self.clock())
         self._tell_changes()
-        with self._lock:
-            errors = self._errors.snapshot()
         return {
             "name": self.name,
             "process": os.getpid(),
             **seen,
             "cancelled": self.cancelled,
-            "errors_by_kind": errors,
+            "errors_by_kind": self.errors.snapshot(),
         }
 
     def __repr__(self) -> str:

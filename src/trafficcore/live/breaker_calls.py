@@ -13,6 +13,8 @@ from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import CoroutineType
 from typing import Any, ParamSpec, TypeVar, cast
 
+from trafficcore.live.breaker_refusal import CircuitOpen
+
 __all__ = ["behind"]
 
 P = ParamSpec("P")
@@ -31,13 +33,15 @@ def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
 
 def _plain(breaker: Any, function: Anything) -> Anything:
     gate, clock = breaker.gate, breaker.clock
-    admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+    admit, succeeded, raised = breaker.try_admit, breaker.succeeded, breaker.raised
     judge = breaker.judges_results
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         start = clock()
         era = gate.live or admit(start)
+        if not era:
+            raise CircuitOpen(breaker, start)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
@@ -67,13 +71,15 @@ async def _awaited(breaker: Any, era: Any, start: float, coroutine: Any) -> Any:
 
 def _coroutine(breaker: Any, function: Anything) -> Anything:
     gate, clock = breaker.gate, breaker.clock
-    admit, succeeded, raised = breaker.admit, breaker.succeeded, breaker.raised
+    admit, succeeded, raised = breaker.try_admit, breaker.succeeded, breaker.raised
     judge = breaker.judges_results
 
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         start = clock()
         era = gate.live or admit(start)
+        if not era:
+            raise CircuitOpen(breaker, start)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:

@@ -1,88 +1,44 @@
-"""What a breaker's refusal raises, and what may be returned in its place.
+"""What a breaker's refusal raises.
 
 Law     `CircuitOpen` says which breaker, why it is open, when to come back, and the last error
-        that its calls met. A fallback stands in for a refusal of its own breaker alone: an error
-        of the call goes on, and so does the refusal of another breaker further in.
+        that its calls met: all of it as it was then. What is text is put together when it is read.
+Cost    a refusal is what an open breaker does most: making one takes no lock and no format.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine
-from functools import wraps
-from inspect import isasyncgenfunction, isawaitable, iscoroutinefunction, isgeneratorfunction
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING
 
-from trafficcore.errors import ConfigError, Rejected
-from trafficcore.live.breaker_calls import behind
+from trafficcore.errors import Rejected
+from trafficcore.live.breaker_judge import name_of
 from trafficcore.outcome import Reason
 
 if TYPE_CHECKING:
     from trafficcore.live.breaker import CircuitBreaker
 
-__all__ = ["CircuitOpen", "OrElse"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-F = TypeVar("F")
+__all__ = ["CircuitOpen"]
 
 
 class CircuitOpen(Rejected):
     """A call was refused by `breaker`: `why` it is open, and the `last_error` of its calls."""
 
-    def __init__(
-        self, breaker: "CircuitBreaker", *, why: str, last_error: str, retry_after: float | None
-    ) -> None:
-        super().__init__(Reason.CIRCUIT_OPEN, source=breaker.name, retry_after=retry_after)
+    __slots__ = ("_last", "breaker", "retry_after", "source", "why")
+
+    reason = Reason.CIRCUIT_OPEN
+    retry_after: float | None
+
+    def __init__(self, breaker: "CircuitBreaker", now: float) -> None:
+        machine = breaker.machine
+        until = machine.open_until
         self.breaker = breaker
-        self.why = why
-        self.last_error = last_error
+        self.source = breaker.name
+        self.why = machine.why
+        self.retry_after = None if until is None else until - now if until > now else 0
+        self._last = breaker.errors.last
 
+    @property
+    def last_error(self) -> str:
+        """The last error of its calls as text; "" where there was none."""
+        kind, text = self._last
+        return f"{name_of(kind)}: {text}" if text else name_of(kind)
 
-class OrElse(Generic[F]):
-    """Functions behind a breaker with something to return where it refuses."""
-
-    __slots__ = ("_breaker", "_fallback")
-
-    def __init__(
-        self, breaker: "CircuitBreaker", fallback: Callable[[CircuitOpen], Awaitable[F] | F]
-    ) -> None:
-        self._breaker = breaker
-        self._fallback = fallback
-
-    @overload
-    def __call__(
-        self, function: Callable[P, Coroutine[Any, Any, T]]
-    ) -> Callable[P, Coroutine[Any, Any, T | F]]: ...
-    @overload
-    def __call__(self, function: Callable[P, T]) -> Callable[P, T | F]: ...
-    def __call__(self, function: Callable[P, Any]) -> Callable[P, Any]:
-        """Decorate a function or a coroutine function."""
-        if isgeneratorfunction(function) or isasyncgenfunction(function):
-            raise ConfigError("a generator cannot have a fallback: it has no one result")
-        guarded, fallback, own = behind(self._breaker, function), self._fallback, self._breaker
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def later(*args: P.args, **kwargs: P.kwargs) -> Any:
-                try:
-                    return await guarded(*args, **kwargs)
-                except CircuitOpen as refused:
-                    if refused.breaker is not own:
-                        raise
-                    result = fallback(refused)
-                return await result if isawaitable(result) else result
-
-            return later
-
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Any:
-            try:
-                return guarded(*args, **kwargs)
-            except CircuitOpen as refused:
-                if refused.breaker is not own:
-                    raise
-                return fallback(refused)
-
-        return call
-
-    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | F:
-        """Call a function, or return what stands in for it."""
-        return self(function)(*args, **kwargs)
+    def __str__(self) -> str:
+        return self._text()

@@ -29,15 +29,15 @@ class Gate:
 class Steps:
     """What `CircuitBreaker` is made of, but for the forms around a call."""
 
-    ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire",)
+    ATOMIC: ClassVar[tuple[str, ...]] = ("try_acquire", "try_admit")
     __slots__ = (
-        "_errors",
         "_in_flight",
         "_judge",
         "_lock",
         "_tell",
         "cancelled",
         "clock",
+        "errors",
         "gate",
         "machine",
         "name",
@@ -48,10 +48,11 @@ class Steps:
     name: str
     gate: "Breaker | Gate"
     cancelled: int
+    #: What its calls met, by kind.
+    errors: Errors
     _in_flight: bool
     _lock: Any
     _judge: Judge
-    _errors: Errors
     _tell: Callable[[], None]
 
     # In two steps
@@ -118,19 +119,22 @@ class Steps:
 
     def admit(self, now: float) -> int | Flight:
         """Admit a call that starts now: what to settle it with, or `CircuitOpen`."""
+        era = self.try_admit(now)
+        if not era:
+            raise CircuitOpen(self, now)  # type: ignore[arg-type]  # the one class of these steps
+        return era
+
+    def try_admit(self, now: float) -> int | Flight:
+        """Admit a call that starts now: what to settle it with, or 0. *Atomic* as `try_acquire`."""
         if self._in_flight:
             era = self.machine.launch(now)
             self._tell_changes()
-        else:
-            era = self._try_slowly(now)
-        if not era:
-            raise CircuitOpen(
-                self,  # type: ignore[arg-type]  # the one class there is of these steps
-                why=self._why(now),
-                last_error=self._errors.last,
-                retry_after=self._left(now),
-            )
-        return era
+            return era
+        machine = self.machine
+        if now < machine.shut_until:
+            machine.rejected += 1
+            return 0
+        return self._try_slowly(now)
 
     def succeeded(self, era: int | Flight, start: float, end: float | None = None) -> None:
         """Settle a call begun at `start` that came back (at `end`, else now)."""
@@ -150,18 +154,25 @@ class Steps:
         self, era: int | Flight, start: float, error: BaseException, end: float | None = None
     ) -> None:
         """Settle a call by what it raised. A predicate that raises has the permit given back."""
-        try:
-            outcome = self._judge.outcome(error)
-        except BaseException:
-            self.release(era)
-            raise
+        now = self.clock()
+        took = (now if end is None else end) - start
+        if self._judge.plain and isinstance(error, Exception):
+            outcome = FAILURE
+        else:
+            try:
+                outcome = self._judge.outcome(error)
+            except BaseException:
+                self.release(era)
+                raise
         if outcome is FAILURE:
-            self._note(type(error).__name__, str(error))
-            self.failed(era, start, end)
+            self.errors.note(type(error), error, now)
+            if self.machine.record(era, now, True, took, False, start):
+                self._tell_changes()
         elif outcome is IGNORED:
             self.ignore(era)
         elif outcome is SUCCESS:
-            self.succeeded(era, start, end)
+            if self.machine.record(era, now, False, took, False, start):
+                self._tell_changes()
         else:
             with self._lock:
                 self.cancelled += not isinstance(error, GeneratorExit)
@@ -176,7 +187,7 @@ class Steps:
             self.release(era)
             raise
         if failed:
-            self._note("result", repr(result))
+            self.errors.note("result", result, self.clock())
             self.failed(era, start)
         else:
             self.succeeded(era, start)
@@ -186,17 +197,6 @@ class Steps:
         if self._in_flight:
             self.machine.landed(era, now)
             self._tell_changes()
-
-    def _note(self, kind: str, text: str) -> None:
-        now = self.clock()
-        with self._lock:
-            self._errors.note(kind, text, now)
-
-    def _why(self, now: float) -> str:
-        """Return what it is that refuses: the rule that tripped it, or the state itself."""
-        trip, state = self.machine.last_trip, self.machine.state(now)
-        opened = state.value in ("open", "half_open") and trip is not None
-        return trip.reason if opened and trip is not None else state.value
 
     def _left(self, now: float) -> float | None:
         at = self.machine.retry_at(now)

@@ -151,6 +151,18 @@ def test_asking_whether_a_call_would_be_admitted_does_nothing():
     assert breaker.rejected == 0
 
 
+@pytest.mark.parametrize("at", [Fraction(9), 9, 9.0])
+@pytest.mark.parametrize(("edge", "over"), [(">", False), (">=", True)])
+@pytest.mark.parametrize("auto", [True, False])
+def test_asking_says_at_the_edge_what_acquiring_would(at, edge, over, auto):
+    breaker = Breaker(
+        Settings(open=Open(9, edge=edge, auto=auto), half_open=None, initial_state="open"),
+        now=at - at,
+    )
+    assert breaker.would_admit(at) is over
+    assert bool(breaker.try_acquire(at)) is over
+
+
 def test_reading_never_evicts():
     breaker = Breaker(Settings(window=Time(2, 2)))
     feed(breaker, 0, ERROR)

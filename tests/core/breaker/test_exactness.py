@@ -29,7 +29,7 @@ from trafficcore.core.breaker.counting import Counting
 from trafficcore.engine import guard
 
 STATE = {
-    *("now", "live", "rejected", "shut_until", "ignored", "_run", "_retry_at", "_deadline"),
+    *("now", "live", "rejected", "shut_until", "ignored", "_run", "open_until", "_deadline"),
     *("_c", "_e", "_s", "_se", "_g", "_d", "_good_edge", "_error_edge", "_slow_edge"),
     *("_until", "_good_until", "_base"),
 }

@@ -164,6 +164,11 @@ class Breaker(Watching):
             if c >= self._good_edge:
                 return self._look(era, 0)
             return None
+        if kind == 1:
+            self._run += 1
+            e = self._e + 1
+            self._e = e
+            return self._look(era, 1) if e >= self._error_edge else None
         e = self._e
         s = self._s
         if kind & 1:
@@ -205,7 +210,7 @@ class Breaker(Watching):
             return None
         if now >= self.shut_until or self.now >= self.shut_until:
             self.state(now)
-        return self._retry_at
+        return self.open_until
 
     def next_deadline(self) -> float:
         """Return when time alone will change something, infinity if never. *Atomic*."""

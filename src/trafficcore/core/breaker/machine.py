@@ -54,7 +54,6 @@ class Machine(Counting):
         "_frozen",
         "_opened_for",
         "_probes",
-        "_retry_at",
         "_since",
         "_state",
         "attempts",
@@ -63,10 +62,12 @@ class Machine(Counting):
         "ignored",
         "last_trip",
         "late",
+        "open_until",
         "refused_before",
         "rejected",
         "shut_until",
         "signals",
+        "why",
     )
 
     _probes: Probes
@@ -97,7 +98,10 @@ class Machine(Counting):
         self._frozen: Tally = NOTHING
         self._from_closed = False
         self._ends: float = -_EVER
-        self._retry_at: float | None = None
+        #: When the open state ends for who waits; None in any other.
+        self.open_until: float | None = None
+        #: Of the open state and the probes after it what brought it about, else the state itself.
+        self.why = ""
         self._state = settings.initial_state
         self._move(settings.initial_state, now, "initial", NOTHING)
         if self._state is _HALF_OPEN:
@@ -125,13 +129,11 @@ class Machine(Counting):
         """Make the moves that are due at `now`. `asked`: a call wants to be admitted."""
         while True:
             if self._state is _OPEN:
-                settings, ends = self.settings, self._ends
-                if now < ends or not (asked or settings.open.auto):
-                    return
-                if now == ends and settings.open.edge == ">":
+                settings = self.settings
+                if not (asked or settings.open.auto) or not self._is_over(now):
                     return
                 if settings.half_open is None:
-                    self._go(Cause.HEALED, ends, "open time over", self._frozen)
+                    self._go(Cause.HEALED, self._ends, "open time over", self._frozen)
                 else:
                     self._go(Cause.COOLED, now, "open time over", self._frozen)
             elif self._state is _HALF_OPEN:
@@ -143,6 +145,11 @@ class Machine(Counting):
                 if not self.live and self._state in COUNTING:
                     self._set_gates()  # an interrupt had ended a move halfway
                 return
+
+    def _is_over(self, now: float) -> bool:
+        """Say whether the open time is."""
+        ends = self._ends
+        return now > ends or (now == ends and self.settings.open.edge == ">=")
 
     def _go(
         self, cause: Cause, at: float, reason: str, shown: Tally, kind: int | None = None
@@ -196,19 +203,32 @@ class Machine(Counting):
         self._since = at
         self.refused_before += self.rejected
         self.rejected = 0
-        self._retry_at = None
+        self.open_until = None
+        self._note_why(was, reason)
         if to is _OPEN and length is not None:
             self._frozen = shown
             self._from_closed = was is _CLOSED
-            self._ends = ends = at + length
-            strictly = self.settings.open.edge == ">" and isinstance(ends, float)
-            self._retry_at = math.nextafter(ends, _EVER) if strictly else ends
+            self._stay_open(at + length)
         elif to in COUNTING:
             self._begin(at, idle=to is _DISABLED)
         if was is not to:
-            until = self._ends if to is _OPEN else None
-            keep(self.changes, Change(was, to, reason, self.era, counts, at, until))
+            self._note_change(was, reason, counts)
         self._set_gates()
+
+    def _note_why(self, was: State, reason: str) -> None:
+        to = self._state
+        if was is not _OPEN or to is not _HALF_OPEN:
+            self.why = reason if to is _OPEN else to.value
+
+    def _note_change(self, was: State, reason: str, counts: Counts) -> None:
+        to = self._state
+        until = self._ends if to is _OPEN else None
+        keep(self.changes, Change(was, to, reason, self.era, counts, self._since, until))
+
+    def _stay_open(self, ends: float) -> None:
+        strictly = self.settings.open.edge == ">" and isinstance(ends, float)
+        self._ends = ends
+        self.open_until = math.nextafter(ends, _EVER) if strictly else ends
 
     def _length(self, n: int, counts: Counts, reason: str, last: str | None) -> float:
         return open_for(self.settings.open, n, self._draw, counts, reason, last)
@@ -225,8 +245,8 @@ class Machine(Counting):
         state = self._state
         deadline = _EVER
         if state is _OPEN:
-            if self.settings.open.auto and self._retry_at is not None:
-                deadline = self._retry_at
+            if self.settings.open.auto and self.open_until is not None:
+                deadline = self.open_until
             self.shut_until = self._ends
         elif state is _HALF_OPEN:
             deadline = self._probes.deadline

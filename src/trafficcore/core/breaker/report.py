@@ -21,7 +21,7 @@ def report(machine: Machine, now: float) -> dict[str, Any]:
     """Return what `machine` shows at `now`; its owner holds the lock and has held the time."""
     total, errors, slow, slow_errors, gateway, duration = machine._shown(now)  # noqa: SLF001
     shown = total >= max(_floor(machine), 1)
-    retry_at = machine._retry_at  # noqa: SLF001
+    retry_at = machine.open_until
     deadline = machine._deadline  # noqa: SLF001
     state = machine._state  # noqa: SLF001
     return {

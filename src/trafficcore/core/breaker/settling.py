@@ -45,7 +45,7 @@ class Settling(Machine):
             if self._state is _HALF_OPEN:
                 return not self._probes.full
             if self._state is _OPEN:  # over, and waiting for somebody who asks
-                return now >= (self._ends if self._retry_at is None else self._retry_at)
+                return self._is_over(now)
             return bool(self.live)
 
     def _give_back(self, era: int, *, ignored: bool) -> None:

@@ -1,0 +1,1 @@
+"""One file a rival: how its breaker is put around a function, and what its refusal raises."""
