@@ -61,12 +61,16 @@ def test_cookies_and_queries():
     assert both(cookie("sid")) is None
     lines = scope([("cookie", "a=b"), ("cookie", "sid=42")])
     assert reader(cookie("sid"))(lines) == "42"
-    text = "a=1&key=x%20y&key=z"
+    text = "a=1&key=x%20y&other=z"
     assert (
         both(query("key"), asgi={"query_string": text.encode()}, wsgi={"QUERY_STRING": text})
         == "x y"
     )
     assert both(query("key")) is None
+    text = "key=a&key=b"
+    found = both(query("key"), asgi={"query_string": text.encode()}, wsgi={"QUERY_STRING": text})
+    assert found == ("a", "b")
+    assert both(cookie("sid"), [("cookie", "sid=a; sid=b")]) == ("a", "b")
 
 
 def test_a_path_parameter_is_there_once_routed():

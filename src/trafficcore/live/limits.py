@@ -48,7 +48,8 @@ class Limit:
     one bucket for all), at most `max_keys` of them; keys for which `known` holds always have a
     bucket of their own. `on` says which requests it is about: `"/v1/*"`, `"POST /orders"`,
     `"/users/{id}"`, several of them, or a function of `Facts`; `exempt` leaves some out. `cost` is
-    a number or a function of `Facts`. A refusal is answered `status`, `body` and `headers`.
+    a number or a function of `Facts`, whose 0 is free. A refusal is answered `status`, `body` and
+    `headers`.
 
     `share="host"` is one limit for all workers of a machine, by its `name`; `members=4` gives each
     of four workers its part. `shadow` counts and refuses nothing; `enforced` is the percentage of
@@ -198,6 +199,17 @@ class Bound:
             return _One(bucket(*numbers, lock=lock, build=guarded))
         keyed = guarded(KeyedGcra)
         return keyed(*numbers, max_keys=limit.max_keys, known=limit.known, lock=lock)
+
+    def cost_of(self, facts: Any) -> float:
+        """Return how many tokens a request costs; 0 of a function: it is free, and still told of.
+
+        What is no amount is a `ConfigError` that names the limit.
+        """
+        cost = self.limit.cost
+        if not callable(cost):
+            return cost
+        amount: float = checked(f"the cost that limit {self.name!r} asks", cost(facts))
+        return amount
 
     def lets_by(self) -> bool:
         """Say whether a request without a token passes all the same, and count it if so."""

@@ -2,16 +2,11 @@
 
 A key is read from an ASGI scope or a WSGI environ directly, so that a limit by one header costs
 one look at it. None means that the limit is not about the request; a plain function gets `Facts`.
-Callers choose how long their keys are: a long one is kept as its digest, or keys would be bounded
-in number and not in memory.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from hashlib import blake2b
-from http.cookies import CookieError, SimpleCookie
 from inspect import signature
-from typing import Any, Final, Protocol
-from urllib.parse import parse_qs
+from typing import Any, ClassVar
 
 import attrs
 
@@ -19,12 +14,12 @@ from trafficcore.engine import Facts
 from trafficcore.errors import ConfigError
 from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
 from trafficcore.web.facts import wsgi_facts
+from trafficcore.web.key import LONGEST, By, Key, Keys, Read, kept
 from trafficcore.web.outbound_request import facts_of
+from trafficcore.web.readings import cookie_values, query_values
 
 __all__ = [
-    "By",
     "FirstOf",
-    "Key",
     "client_address",
     "cookie",
     "first_of",
@@ -33,33 +28,6 @@ __all__ = [
     "query",
     "reader",
 ]
-
-Read = Callable[[Mapping[str, Any]], str | None]
-
-#: Keys up to this many characters are kept as they are.
-_LONGEST: Final = 128
-
-
-def _kept(key: str) -> str:
-    if len(key) <= _LONGEST:
-        return key
-    return "blake2b:" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-class Key(Protocol):
-    """How one key is read from the two kinds of requests."""
-
-    def asgi(self) -> Read:
-        """Return what reads it from a scope."""
-        ...
-
-    def wsgi(self) -> Read:
-        """Return what reads it from an environ."""
-        ...
-
-
-#: `by=` of a limit: a key, or a function of `Facts` that returns one.
-By = Key | Callable[[Facts], str | None]
 
 
 def reader(by: By, *, wsgi: bool = False) -> Read:
@@ -83,7 +51,7 @@ def reader(by: By, *, wsgi: bool = False) -> Read:
 
     def read_by(request: Mapping[str, Any]) -> str | None:
         value = function(read_facts(request, None))
-        return None if value is None else _kept(str(value))  # people keep users by number
+        return None if value is None else kept(str(value))  # people keep users by number
 
     return read_by
 
@@ -101,7 +69,7 @@ class _Header:
             for key, value in scope["headers"]:
                 if key == name:
                     text: str = value.decode("latin-1")
-                    return text if len(text) <= _LONGEST else _kept(text)
+                    return text if len(text) <= LONGEST else kept(text)
             return None
 
         return read
@@ -111,7 +79,7 @@ class _Header:
 
         def read(environ: Mapping[str, Any]) -> str | None:
             text: str | None = environ.get(name)
-            return text if text is None or len(text) <= _LONGEST else _kept(text)
+            return text if text is None or len(text) <= LONGEST else kept(text)
 
         return read
 
@@ -179,45 +147,49 @@ def client_address(trusted_proxies: Iterable[str] = (), *, header: str = "x-forw
     return _Client(networks(trusted_proxies), header.lower())
 
 
+def _of_all(values: list[str]) -> Keys | None:
+    if len(values) > 1:
+        return tuple(map(kept, values))
+    return kept(values[0]) if values else None
+
+
 @attrs.frozen
 class _Cookie:
-    """A cookie's value."""
+    """A cookie's value, or all that applications could read."""
 
     name: str
+    several: ClassVar[bool] = True
 
-    def _of(self, text: str | None) -> str | None:
-        if not text or self.name not in text:
-            return None
-        try:
-            found = SimpleCookie(text).get(self.name)
-        except CookieError:
-            return None
-        return _kept(found.value) if found is not None else None
+    def _of(self, text: str) -> Keys | None:
+        return _of_all(cookie_values(text, self.name))
 
     def asgi(self) -> Read:
         # HTTP/2 lets a client send its cookies in several headers
         return lambda scope: self._of("; ".join(_lines(scope, b"cookie")))
 
     def wsgi(self) -> Read:
-        return lambda environ: self._of(environ.get("HTTP_COOKIE"))
+        return lambda environ: self._of(environ.get("HTTP_COOKIE", ""))
 
 
 def cookie(name: str) -> Key:
-    """Keep a limit by the value of a cookie."""
+    """Keep a limit by the value of a cookie; without it, none.
+
+    Where a request has several, or one that applications read in different ways, it pays for each,
+    so that none is an alias under which the caller of another starts anew. More than four of them
+    are what no browser sends: such requests have one bucket for all.
+    """
     return _Cookie(name)
 
 
 @attrs.frozen
 class _Query:
-    """A query parameter's first value."""
+    """A query parameter's value, or all that applications could read."""
 
     name: str
+    several: ClassVar[bool] = True
 
-    def _of(self, text: str) -> str | None:
-        if self.name not in text and "%" not in text:
-            return None
-        values = parse_qs(text, keep_blank_values=True, max_num_fields=None).get(self.name)
-        return _kept(values[0]) if values else None
+    def _of(self, text: str) -> Keys | None:
+        return _of_all(query_values(text, self.name))
 
     def asgi(self) -> Read:
         return lambda scope: self._of(scope.get("query_string", b"").decode("latin-1"))
@@ -227,7 +199,7 @@ class _Query:
 
 
 def query(name: str) -> Key:
-    """Keep a limit by a query parameter."""
+    """Keep a limit by a query parameter; without it, none. Several values are as of `cookie`."""
     return _Query(name)
 
 
@@ -240,7 +212,7 @@ class _PathParameter:
     def asgi(self) -> Read:
         def read(scope: Mapping[str, Any]) -> str | None:
             value = scope.get("path_params", {}).get(self.name)
-            return None if value is None else _kept(str(value))
+            return None if value is None else kept(str(value))
 
         return read
 
@@ -248,7 +220,7 @@ class _PathParameter:
         def read(environ: Mapping[str, Any]) -> str | None:
             routing = environ.get("wsgiorg.routing_args")
             value = routing[1].get(self.name) if routing else None
-            return None if value is None else _kept(str(value))
+            return None if value is None else kept(str(value))
 
         return read
 
@@ -268,14 +240,21 @@ class FirstOf:
 
     keys: tuple[By, ...]
 
+    @property
+    def several(self) -> bool:
+        """Whether one request may have several keys."""
+        return any(getattr(key, "several", False) for key in self.keys)
+
     def _read(self, *, wsgi: bool) -> Read:
         readers = [(str(at), reader(key, wsgi=wsgi)) for at, key in enumerate(self.keys)]
 
-        def read(request: Mapping[str, Any]) -> str | None:
+        def read(request: Mapping[str, Any]) -> Keys | None:
             for at, get in readers:
-                value = get(request)
-                if value is not None:
-                    return f"{at}:{value}"
+                found = get(request)
+                if isinstance(found, str):
+                    return f"{at}:{found}"
+                if found is not None:
+                    return tuple(f"{at}:{each}" for each in found)
             return None
 
         return read

@@ -11,6 +11,7 @@ Cost     Where a request met one limit, as most do: a look at its bucket, and on
 """
 
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Any, Final
 
 from trafficcore.errors import ConfigError
@@ -81,7 +82,19 @@ def _words(kind: str) -> Callable[[Levels], Rows] | None:
 
 
 def _levels(met: Met, now: float) -> Levels:
-    return [(bound, bound.left(key, now)) for bound, key, _ in met]
+    """Return what is left of each limit: of one that has several keys, by the emptiest of them."""
+    levels: dict[Bound, tuple[int, int | None]] = {}
+    for bound, key, _ in met:
+        left = bound.left(key, now)
+        if bound not in levels or _waits(left) > _waits(levels[bound]):
+            levels[bound] = left
+    return list(levels.items())
+
+
+def _waits(left: tuple[int, int | None]) -> tuple[int, float]:
+    """Order levels by how few tokens are left, and then by how long it takes until there are."""
+    whole, wait = left
+    return -whole, inf if wait is None else wait
 
 
 def _encoded(rows: Rows) -> RawRows:

@@ -28,7 +28,8 @@ _LONGEST: Final = 256
 _RATELIMITED: Final = ("x-envoy-ratelimited", "true")
 _PROBLEM: Final = "https://iana.org/assignments/http-problem-types#quota-exceeded"
 
-#: The limits that a request met, each with its key and what it paid there.
+#: The limits that a request met, each with its key and what it paid there; one with several keys
+#: stands there for each, in a row.
 Met = tuple[tuple[Bound, str, float], ...]
 Request = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def _everyone(_: Request) -> str:
 class _Stage:
     """One limit with what it looks at."""
 
-    __slots__ = ("asks", "bound", "cost", "exempt", "key", "on", "patterns")
+    __slots__ = ("asks", "bound", "cost", "exempt", "key", "on", "patterns", "plain")
 
     def __init__(self, bound: Bound, *, wsgi: bool) -> None:
         limit = bound.limit
@@ -55,14 +56,16 @@ class _Stage:
         self.asks = (
             self.on is not None or self.exempt is not None or self.cost != 1 or limit.enabled < 100
         )
+        #: Whether it has one key at most and takes one token for it, whatever the request.
+        self.plain = not self.asks and not getattr(limit.by, "several", False)
 
 
-#: The limits of a path; a lone one that asks nothing stands for itself.
+#: The limits of a path; a lone plain one stands for itself.
 Stages = _Stage | tuple[_Stage, ...]
 
 
 def _alone(stages: tuple[_Stage, ...]) -> Stages:
-    return stages[0] if len(stages) == 1 and not stages[0].asks else stages
+    return stages[0] if len(stages) == 1 and stages[0].plain else stages
 
 
 class Refusal(Rejection):
@@ -116,7 +119,7 @@ class LimitGate:
     def decide(self, stages: Stages, request: Request, now: float) -> Met | Refusal:
         """Do what `admit` does by the limits of a path, or of `everywhere`."""
         if isinstance(stages, _Stage):  # the usual case, flat
-            key = stages.key(request)
+            key: Any = stages.key(request)
             if key is None:
                 return ()
             bound = stages.bound
@@ -131,17 +134,19 @@ class LimitGate:
         """Do so for any number of limits, whatever they ask: all are asked before any is paid."""
         asked = self._asked(stages, request)
         met: list[tuple[Bound, str, float]] = []
+        spared: Bound | None = None
         try:
-            for bound, key, cost in asked:
-                if bound.try_acquire(key, now, cost):
-                    met.append((bound, key, cost))
-                elif bound.lets_by():
+            for row in asked:
+                bound, key, cost = row
+                if not cost or bound.try_acquire(key, now, cost):
+                    met.append(row)
+                elif bound is spared or bound.lets_by():  # once for all of its keys
+                    spared = bound
                     met.append((bound, key, 0))
                 else:
                     self.give_back(tuple(met), now)
-                    others = [row for row in asked if row[0] is not bound]
-                    return self._refuse(others, (bound, key, cost), now)
-        except BaseException:  # a cost that is no cost: nobody has paid for this request
+                    return self._refuse([other for other in asked if other is not row], row, now)
+        except BaseException:  # a shared file that is gone: nobody has paid for this request
             self.give_back(tuple(met), now)
             raise
         return tuple(met)
@@ -157,13 +162,12 @@ class LimitGate:
                 facts = facts or self._facts(request)
                 if not _about(stage, facts):
                     continue
-            key = stage.key(request)
-            if key is None:
+            keys = stage.key(request)
+            if keys is None:
                 continue
-            cost: Any = stage.cost
-            if cost != 1:
-                cost = cost(facts) if callable(cost) else cost
-            asked.append((stage.bound, key, cost))
+            cost = stage.bound.cost_of(facts)
+            each = (keys,) if isinstance(keys, str) else keys
+            asked.extend((stage.bound, key, cost) for key in each)
         return asked
 
     def _learn(self, method: str, path: str) -> Stages:
@@ -206,7 +210,7 @@ class LimitGate:
         due = max(
             each.earliest(its_key, now, its_cost)
             for each, its_key, its_cost in (*others, by)
-            if not each.shadow
+            if its_cost and not each.shadow
         )
         retry_at = due if due < inf else None
         reason, status = Reason.RATE_LIMITED, limit.status

@@ -53,10 +53,11 @@ class Receipt:
         did not meet has nothing to correct.
         """
         rows = [at for at, row in enumerate(self.met) if name in ("", row[0].name)]
-        if len(rows) > 1:
-            known = ", ".join(repr(self.met[at][0].name) for at in rows)
+        names = dict.fromkeys(self.met[at][0].name for at in rows)
+        if len(names) > 1:
+            known = ", ".join(map(repr, names))
             raise ConfigError(f"correct() needs the name of one of the limits met: {known}")
-        for at in rows:
+        for at in rows:  # one, or a row for each key where the limit had several
             bound, key, paid = self.met[at]
             bound.correct(key, paid, actual, self.clock())
             self.met = (*self.met[:at], (bound, key, actual), *self.met[at + 1 :])
