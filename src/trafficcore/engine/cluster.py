@@ -8,15 +8,13 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Any
 
-import attrs
-
 from trafficcore.core.balance import Endpoint, Picker, build_picker
 from trafficcore.core.balance.round_robin import Rotation
 from trafficcore.core.limit.concurrency import InFlight
 from trafficcore.core.outlier import Ejector, Result, Tally
 from trafficcore.engine.choosing import picker_of
 from trafficcore.engine.cluster_events import event_of
-from trafficcore.engine.cluster_view import endpoints_view
+from trafficcore.engine.cluster_view import balance_view
 from trafficcore.engine.events import Event
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.guard import guarded, new_lock
@@ -274,8 +272,6 @@ class Cluster:
         """Return endpoints, who is out and until when, and where traffic goes, as plain data."""
         if self._next is not None:
             self.sweep(now)
-        layout = self._chosen.layout
-        shares = {} if layout is None else layout.shares()
         return {
             "name": self.name,
             "subset": self.membership.subset,
@@ -285,6 +281,5 @@ class Cluster:
             "rule": None if self.rule is None else str(self.rule.source),
             "declared": [str(entry.source) for entry in self.membership.entries],
             "discovery": None if self._feed is None else self._feed.snapshot(),
-            "endpoints": endpoints_view(self._endpoints.values(), shares),
-            "outlier": None if self._ejector is None else attrs.asdict(self._ejector.snapshot(now)),
+            **balance_view(self._endpoints.values(), self._chosen.layout, self._ejector, now),
         }

@@ -5,6 +5,7 @@ from typing import Any
 
 from trafficcore.core.balance import Endpoint, Layout
 from trafficcore.core.outlier import Ejector
+from trafficcore.engine.cluster_view import ejection_view, priorities_view
 
 __all__ = ["view"]
 
@@ -30,35 +31,13 @@ def view(  # one caller, by name
         "locality": locality,
         "why": why,
         "now": now,
-        "priorities": [] if layout is None else _priorities(layout, members),
+        "priorities": [] if layout is None else priorities_view(layout, members),
         "localities": localities,
         "endpoints": [_endpoint(e, float(100 * shares.get(e, 0)), now) for e in members],
         "ejected": 0 if ejector is None else ejector.active,
         "max_ejection_percent": None if ejector is None else ejector.settings.max_ejection_percent,
         "stats": {} if ejector is None else dict(ejector.stats),
     }
-
-
-def _priorities(layout: Layout, members: Iterable[Endpoint]) -> list[dict[str, Any]]:
-    loads = layout.loads
-    told = []
-    for priority, load in enumerate(loads.healthy):
-        hosts = [endpoint for endpoint in members if endpoint.priority == priority]
-        healthy = sum(1 for endpoint in hosts if endpoint.healthy)
-        panic = loads.panic[priority]
-        told.append(
-            {
-                "priority": priority,
-                "load": load + loads.degraded[priority],
-                "hosts": len(hosts),
-                "healthy": healthy,
-                "health": loads.health[priority],
-                "panic": panic,
-                "why": f"{healthy} of {len(hosts)} healthy count as {loads.health[priority]} %"
-                + (", in panic: all are used" if panic else ""),
-            }
-        )
-    return told
 
 
 def _endpoint(endpoint: Endpoint, share: float, now: float) -> dict[str, Any]:
@@ -73,13 +52,5 @@ def _endpoint(endpoint: Endpoint, share: float, now: float) -> dict[str, Any]:
         "ejected": None,
     }
     if tally is not None and tally.ejected:
-        ejection = tally.ejection
-        told["ejected"] = {
-            "by": ejection.kind.value,
-            "count": ejection.count,
-            "at": ejection.at,
-            "until": ejection.until,
-            "remaining": None if ejection.until is None else max(0, ejection.until - now),
-            "ejections": ejection.num_ejections,
-        }
+        told["ejected"] = ejection_view(tally.ejection, now)
     return told
