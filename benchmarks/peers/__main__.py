@@ -14,7 +14,7 @@ FILE: Final = Path(__file__).parent.parent / "peers.json"
 PEERS: Final = (
     "ours", "token_bucket", "grelmicro", "nopanic", "limits", "throttled", "pyrate_limiter",
     "floodgate", "rust_py_rate_limit", "asgi_ratelimit", "slowapi", "slowapi_default",
-    "fastapi_limiter", "flask_limiter", "django_ratelimit",
+    "fastapi_limiter", "flask_limiter", "django_ratelimit", "priomesh", "asyncio_queue",
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def _about(rows: ModuleType, peer: str) -> tuple[dict[str, Any], str]:
     """Return what a rival is, or why it cannot be measured."""
     try:
         module = rows.adapter(peer)
-        version = metadata.version(module.DISTRIBUTION)
+        version = getattr(module, "VERSION", "") or metadata.version(module.DISTRIBUTION)
     except (ImportError, metadata.PackageNotFoundError) as error:
         return {}, f"{peer}: {error}"
     _, underscore, more = peer.partition("_")

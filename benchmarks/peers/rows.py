@@ -22,6 +22,8 @@ PLENTY, HOUR = 10**9, 3600
 #: Full ones some forget, and would be measured with none.
 A_KEYS, DAY = 1000, 86_400
 FEW = 2000
+#: Who waits throughout, where a queue is measured.
+WAITING = 1000
 THREADS, PROCESSES, SECONDS = 8, 4, 0.5
 #: So many make a process stop asking.
 REFUSALS = 20
@@ -150,6 +152,25 @@ def _over(ask: Callable[[], bool]) -> int:
     return max(0, sum(got) - FEW - earned)
 
 
+def _fair(peer: Any, flows: int) -> float:
+    return floors(peer.fair(flows, WAITING))
+
+
+def fair_2(peer: Any) -> float:
+    """One comes and the next goes, of two classes, while a thousand wait."""
+    return _fair(peer, 2)
+
+
+def fair_1000(peer: Any) -> float:
+    """The same, of a thousand classes."""
+    return _fair(peer, 1000)
+
+
+def slots(peer: Any) -> float:
+    """A place among ten at once, taken and given back."""
+    return floors(batch_of(peer.slots(10)))
+
+
 def shared(peer: Any) -> float:
     """A token of a bucket that all processes of the machine share, nobody else asking."""
     with tempfile.TemporaryDirectory() as folder:
@@ -214,6 +235,9 @@ ROWS: Final[dict[str, tuple[Callable[[Any], float], str, str]]] = {
     "key-bytes-1m": (key_bytes, "keyed", "bytes"),
     "threads-8-over-1": (threads, "limiter", "times"),
     "over-by-threads": (over_threads, "limiter", "admitted too many"),
+    "fair-2": (fair_2, "fair", "floors"),
+    "fair-1000": (fair_1000, "fair", "floors"),
+    "slots": (slots, "slots", "floors"),
     "shared": (shared, "shared", "floors"),
     "over-by-processes": (over_processes, "shared", "admitted too many"),
     "asgi": (asgi, "asgi", "floors"),

@@ -195,6 +195,19 @@ def test_users_of_one_workload_have_equal_parts(provider, clock):
     asyncio.run(main())
 
 
+def test_slots_alone_bound_what_runs(clock):
+    places = Budgets(at_once=1, workloads={"chat": 3}, clock=clock)
+    with places.slot("chat") as permit:
+        assert permit.costs == {}
+        assert places.try_acquire() is None
+        with pytest.raises(Rejected) as caught:
+            places.acquire(timeout=0)
+        assert caught.value.retry_after is None
+    assert places.try_acquire() is not None
+    with pytest.raises(ConfigError, match="or slots"):
+        Budgets()
+
+
 def test_what_can_never_be_is_told_at_once(provider):
     with pytest.raises(ImpossibleCost, match="output of 601 is more than the 600 there ever are"):
         provider.acquire(output=601)

@@ -21,6 +21,16 @@ def limiter(limit: int, seconds: int) -> Callable[[], bool]:
     return ask
 
 
+def slots(most: int) -> Callable[[], bool]:
+    guard = nopanic.bulkhead(most, max_wait=0).guard
+
+    def ask() -> bool:
+        with guard():
+            return True
+
+    return ask
+
+
 def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:
     policies = nopanic.keyed(
         lambda _: nopanic.rate_limit(limit, seconds, max_wait=0), key=str, maxsize=2 * keys

@@ -7,7 +7,9 @@ from typing import Any
 
 from benchmarks.test_web import asgi_app, wsgi_app
 from trafficcore import AsgiTraffic, KeyedRateLimiter, RateLimiter, WsgiTraffic
+from trafficcore.core.fair import QuotaQueue, TokenBucket
 from trafficcore.limits import Limit, header
+from trafficcore.live import Budgets
 
 DISTRIBUTION = "trafficcore"
 LAW = "token bucket"
@@ -24,6 +26,40 @@ def keyed(limit: int, seconds: int, keys: int) -> Callable[[str], bool]:
 def shared(folder: Path, limit: int, seconds: int) -> Callable[[], bool]:
     os.environ["TRAFFICCORE_SHARE_DIR"] = str(folder / "trafficcore")
     return RateLimiter(limit / seconds, limit, share="host", name="peers").try_acquire
+
+
+def fair(flows: int, waiting: int) -> Callable[[int], int]:
+    queue = QuotaQueue(TokenBucket(1, 1000, 1))
+    now = 1.0
+    queue.try_acquire(now)
+    names = [(f"flow-{n}", 1 + n % 7) for n in range(flows)]
+    for n in range(waiting):
+        queue.enqueue(now, *names[n % flows])
+
+    def steps(calls: int) -> int:
+        nonlocal now
+        yes = 0
+        for n in range(calls):
+            queue.enqueue(now, *names[n % flows])
+            now += 0.001
+            yes += len(queue.poll(now))
+        # rounding may shift a grant from one round to the next
+        return calls if abs(yes - calls) <= 1 else yes
+
+    return steps
+
+
+def slots(most: int) -> Callable[[], bool]:
+    take = Budgets(at_once=most).try_acquire
+
+    def ask() -> bool:
+        spending = take()
+        if spending is None:
+            return False
+        spending.end()
+        return True
+
+    return ask
 
 
 def _limit(limit: int) -> Limit:

@@ -79,6 +79,8 @@ class Spending:
 class Budgets:
     """Spends all of `budgets` at once, and one of `at_once` slots (None: any number run at once).
 
+    Either may be left out: slots alone are a bound on what runs, by weight.
+
     A budget is a rate by its name, a number a second or a text ("30000/min"), and holds one period
     of it. A use says what it takes of each, and takes 1 of what it does not name. Its weight is
     that of its workload, as in `QuotaScheduler`; what counts is the budget of which it takes most::
@@ -97,12 +99,13 @@ class Budgets:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_driver", "_ones", "_queue", "lock", "name", "names", "workloads",
+        "__weakref__", "_clock", "_driver", "_ones", "_queue", "_usual", "lock", "name", "names",
+        "workloads",
     )  # fmt: skip
 
     def __init__(
         self,
-        budgets: Mapping[str, float | str],
+        budgets: Mapping[str, float | str] = MappingProxyType[str, float]({}),
         *,
         at_once: int | None = None,
         workloads: Mapping[str, float] = _NONE,
@@ -122,6 +125,7 @@ class Budgets:
         purse = Purse(buckets, None if at_once is None else Slots(at_once))
         self.names = purse.names
         self._ones = dict.fromkeys(purse.names, 1)
+        self._usual = purse.price({}, self._ones)
         self.lock = new_lock()
         self._queue = PurseQueue(purse, lock=self.lock, tags=tags, max_waiting=max_waiting)
         self._driver = Driver(Tickets(self._queue, self._grant), clock)
@@ -210,7 +214,8 @@ class Budgets:
     def release(self, lease: int) -> None:
         """Give a slot to the next. Call `Spending.end`."""
         self._queue.release(lease)
-        self._driver.kick()
+        if self._queue.waiting:
+            self._driver.kick()
 
     def kick(self) -> None:
         """Let those go for whom there is room now."""
@@ -221,6 +226,8 @@ class Budgets:
         self._queue.clear()
 
     def _price(self, costs: Mapping[str, float]) -> Costs:
+        if not costs:
+            return self._usual
         purse = self._queue.purse
         cost = purse.price(costs, self._ones)
         purse.check(cost)

@@ -22,6 +22,7 @@ from math import inf
 from typing import Any, Final, Protocol
 
 from trafficcore.engine.guard import after_fork, living, new_lock
+from trafficcore.live.loops import call_in
 
 __all__ = ["Driver", "Queue", "driver_of", "drivers_on"]
 
@@ -98,7 +99,7 @@ class Driver:
 
         def wake() -> None:
             try:
-                loop.call_soon_threadsafe(_finish, woken)
+                call_in(loop, _finish, woken)
             except RuntimeError:  # the loop is closed: nobody will ever resume
                 self._give_up(ticket)
 

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from math import inf
 
+from trafficcore.live.loops import call_in
 from trafficcore.live.waiting import AT_MOST, Line, Sleep, Source, patience
 
 __all__ = ["wait_in_loop", "wait_in_thread"]
@@ -54,7 +55,7 @@ async def wait_in_loop(
             parked.set_result(None)
 
     deadline = clock() + patience(timeout)
-    ticket = line.join(source, cost, lambda: loop.call_soon_threadsafe(go_on), loop)
+    ticket = line.join(source, cost, lambda: call_in(loop, go_on), loop)
     try:
         while True:
             parked = loop.create_future()

@@ -207,7 +207,7 @@ def test_what_can_never_be():
             made.purse.price(parts, NOTHING)
     with pytest.raises(ConfigError, match="there is no budget 'request': there is requests"):
         made.purse.price({"request": 1}, NOTHING)
-    with pytest.raises(ConfigError, match="at least one"):
+    with pytest.raises(ConfigError, match="a budget at least, or slots"):
         Purse({})
     with pytest.raises(ConfigError, match="'x' must fill"):
         Purse({"x": TokenBucket(1, 0)})

@@ -49,8 +49,8 @@ class Purse:
     unit = 1
 
     def __init__(self, buckets: Mapping[str, TokenBucket], slots: Slots | None = None) -> None:
-        if not buckets:
-            raise ConfigError("budgets must name at least one")
+        if not buckets and slots is None:
+            raise ConfigError("there must be a budget at least, or slots")
         for name, bucket in buckets.items():
             if bucket.dry or not bucket.capacity:
                 raise ConfigError(f"the budget {name!r} must fill, and hold something")
@@ -119,8 +119,8 @@ class Purse:
         """
         if self._slots is not None:
             return None
-        owed = max(-bucket.level(now) / bucket.rate for bucket in self._buckets)
-        return now + max(0, owed) + amount
+        owed = max(0, *(-bucket.level(now) / bucket.rate for bucket in self._buckets))
+        return now + owed + amount
 
     def refund(self, now: float, cost: Costs) -> None:
         """Put every part back, never above what its bucket holds."""
