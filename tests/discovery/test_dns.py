@@ -171,7 +171,7 @@ def test_no_request_waits_and_the_load_waits_for_the_first_answer():
         engine.admit(p.calling("web"), now)
         settle(source)
     kinds = [type(event) for event in told if event.at]
-    assert kinds == [EndpointsChanged, EndpointsChanged, DiscoveryFailed, DiscoveryRestored]
+    assert kinds == [EndpointsChanged, DiscoveryFailed, DiscoveryRestored]
     (cluster,) = engine.snapshot(300.0)["clusters"]
     assert cluster["discovery"]["source"] == f"<Dns {NAME}:80>"
     assert cluster["discovery"]["next"] == 330.0

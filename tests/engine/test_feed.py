@@ -14,7 +14,9 @@ from trafficcore.engine import SUBSET, Engine, Permit, Rejection
 from trafficcore.engine.discovery import Discovery, Polled
 from trafficcore.engine.events import DiscoveryFailed, DiscoveryRestored, EndpointsChanged
 from trafficcore.engine.feed import Feed
+from trafficcore.engine.finding import Finding
 from trafficcore.errors import ConfigError
+from trafficcore.live.loading import first_answers
 from trafficcore.observe.log import describe
 from trafficcore.spec import EndpointSpec, Policy, Subset, Warmup
 
@@ -367,3 +369,61 @@ def test_the_subsets_of_a_service_share_its_source():
     source.known = [("e:1", "", 1, {"version": "v2"})]
     assert where(engine, 21.0) == "e:1"
     assert of_subset(21.0) == "e:1"
+
+
+class Prepared(Source):
+    """Can learn who is there before the first request."""
+
+    def prepare(self, timeout):
+        self.timeouts = [*getattr(self, "timeouts", []), timeout]
+        return self.known
+
+
+def test_what_is_known_before_the_first_request_is_there_for_all_that_come_with_it():
+    asking, go_on = threading.Event(), threading.Event()
+
+    class Slow(Prepared):
+        def snapshot(self, now):
+            asking.set()
+            assert go_on.wait(10)
+            return super().snapshot(now)
+
+    source = Slow(["a:1"])
+    engine = p.engine(endpoints={p.NAME: source}, finding=Finding(ready=first_answers))
+    assert source.timeouts[0] == 0  # all are sent for before any is waited for
+    assert 4 < source.timeouts[1] <= 5
+    found = []
+    thread = threading.Thread(target=lambda: found.append(where(engine)))
+    thread.start()
+    assert asking.wait(10)
+    assert where(engine) == "a:1"
+    go_on.set()
+    thread.join()
+    assert found == ["a:1"]
+
+
+def test_a_source_that_was_asked_is_not_prepared_again():
+    source = Prepared(["a:1"])
+    engine = p.engine(endpoints={p.NAME: source}, finding=Finding(ready=first_answers))
+    where(engine)
+    engine.reload()
+    assert len(source.timeouts) == 2
+    nothing = Prepared(None)
+    engine.reload(endpoints={p.NAME: nothing})
+    assert where(engine) is None
+
+
+def test_a_callable_is_asked_when_an_engine_is_loaded_and_what_it_raises_keeps_it_from_loading():
+    asked = []
+    finding = Finding(ready=first_answers)
+    engine = p.engine(endpoints={p.NAME: lambda: asked.append(1) or ["a:1"]}, finding=finding)
+    assert asked == [1]
+    assert where(engine) == "a:1"
+    assert asked == [1, 1]  # nobody knows how long ago that was
+
+    def away():
+        raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        engine.reload(endpoints={p.NAME: away})
+    assert where(engine) == "a:1"

@@ -55,7 +55,9 @@ class Background:
         """Call `notice` when there is an answer."""
         self._notices.add(notice)
 
-    def prepare(self, timeout: float) -> None:
-        """Have the callable asked now, and wait for it at most `timeout` seconds."""
+    def prepare(self, timeout: float) -> tuple[Any, ...] | None:
+        """Have the callable asked now; return what it says within `timeout` seconds."""
         self._inquiry.send()
         self._inquiry.wait(timeout)
+        found = self._inquiry.peek()
+        return None if found is None else found[0]

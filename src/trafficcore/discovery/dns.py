@@ -80,7 +80,10 @@ class Dns:
 
     def snapshot(self, now: float) -> list[EndpointSpec] | None:
         """Return an endpoint for each known address; have names looked up whose time is over."""
-        known: dict[str, Any] = {host: one.look(now) for host, one in self._inquiries.items()}
+        return self._endpoints({host: one.look(now) for host, one in self._inquiries.items()})
+
+    def _endpoints(self, known: dict[str, Any]) -> list[EndpointSpec] | None:
+        """Return an endpoint for each address; None where no host has any that is known."""
         found = [(spec, known.get(host, (host,)), port) for spec, host, port in self._parts]
         if all(addresses is None for _, addresses, _ in found):
             return None
@@ -99,8 +102,8 @@ class Dns:
         """Call `notice` when an answer is there."""
         self._notices.add(notice)
 
-    def prepare(self, timeout: float) -> None:
-        """Look every name up now, and wait for the answers, at most `timeout` seconds.
+    def prepare(self, timeout: float) -> list[EndpointSpec] | None:
+        """Look every name up now; return what is known of them within `timeout` seconds.
 
         In an event loop: `await asyncio.to_thread(names.prepare, 5)`.
         """
@@ -109,6 +112,7 @@ class Dns:
         until = time.monotonic() + timeout
         for one in self._inquiries.values():
             one.wait(until - time.monotonic())
+        return self._endpoints({host: one.peek() for host, one in self._inquiries.items()})
 
 
 def _join(host: str, port: int | None) -> str:

@@ -62,9 +62,10 @@ class File:
     def watch(self, notice: Callable[[], None]) -> None:
         """Take nobody on: a file tells nobody that it has changed."""
 
-    def prepare(self, timeout: float) -> None:  # noqa: ARG002  # a file does not wait
-        """Read the file now; raises `ManifestError` where that cannot be."""
+    def prepare(self, timeout: float) -> tuple[EndpointSpec, ...] | None:  # noqa: ARG002  # a file does not wait
+        """Read the file now and return what it lists; raises `ManifestError` where it cannot."""
         self._look()
+        return self._known
 
     def _look(self) -> None:
         try:

@@ -81,6 +81,11 @@ class Inquiry:
                 lambda: not self._refresh.asking or self._came is not None, timeout
             )
 
+    def peek(self) -> Any:
+        """Return what is known while there is no time to go by, None: nothing yet."""
+        came = self._came
+        return came.found or None if isinstance(came, Answer) else self._refresh.answer
+
     def _run(self) -> None:
         came: Answer | Exception
         try:

@@ -22,8 +22,9 @@ class Discovery(Protocol):
 
     They are called by the request that finds a look due, without any lock of the engine's. One
     thread at a time asks for one service; who serves several services is asked by each of them.
-    Where `prepare(timeout)` is there as well, `Engine.load` calls it, in seconds: it may wait, and
-    what it raises keeps the engine from loading. A text in `error` says what is wrong while there
+    Where `prepare(timeout)` is there as well, `Engine.load` calls it: it may wait, at most so many
+    seconds, and returns what is known then, as `snapshot` does; what it raises keeps the engine
+    from loading. A text in `error` says what is wrong while there
     are endpoints all the same.
     """
 
@@ -81,3 +82,12 @@ class Polled:
 
     def watch(self, notice: Callable[[], None]) -> None:
         """Take nobody on: a callable has nothing to tell before it is asked."""
+
+    def prepare(self, timeout: float) -> tuple[Any, ...]:  # noqa: ARG002  # nothing to wait for
+        """Ask before the first request; the first asks again, as nobody knows how long ago it was.
+
+        Two looks that are one to `Engine.load` ask once.
+        """
+        if self._known is None:
+            self._known = tuple(self._ask())
+        return self._known

@@ -70,11 +70,16 @@ class Feed:
     def prepare(self, timeout: float) -> None:
         """Have a source that nobody has asked yet find out what it can, within `timeout` seconds.
 
-        Raises what the source raises.
+        What it knows then is there for the first request, and for those that come with it. Raises
+        what the source raises.
         """
         prepare = getattr(self.source, "prepare", None)
-        if prepare is not None and not self.looks:
-            prepare(timeout)
+        if prepare is None or self.looks:
+            return
+        found = prepare(timeout)
+        if found is not None:
+            self.endpoints = read_endpoints(self.name, found)
+            self.version += 1
 
     def notice(self) -> None:
         """Have the source asked by the next request."""
