@@ -1,6 +1,6 @@
 """RateLimiter: a token bucket with a clock, in one line and for any kind of caller.
 
-Law     That of `core.limit.Gcra` (of `TokenBucket` above 1e6 tokens/s and for a rate of 0), written
+Law     That of `core.limit.Gcra` (of `TokenBucket` where one float does not hold it), written
         out in `try_acquire`; the tests hold it to the machine. Nobody goes past those who wait or
         have reserved: what is reserved is in the bucket's own number.
 State   The machine's, and its `Desk`: the line of those who wait, the book of what is reserved.
@@ -70,14 +70,19 @@ class RateLimiter(Verbs[float]):
     _bucket: Any
 
     def __new__(  # noqa: PYI034  # or a subclass
-        cls, rate: float | str, *_: Any, share: str | None = None, **__: Any
+        cls,
+        rate: float | str,
+        capacity: float | None = None,
+        *,
+        share: str | None = None,
+        **_: Any,
     ) -> "RateLimiter":
-        """Choose the class whose law is right at this rate, in memory or in a file."""
+        """Choose the class whose law is right at these numbers, in memory or in a file."""
         if share == "host":
             from trafficcore.live.shared_limiter import SharedRateLimiter
 
             return object.__new__(shared_class(cls, RateLimiter, SharedRateLimiter))
-        dense = cls is RateLimiter and not suits_gcra(read_rate(rate)[0])
+        dense = cls is RateLimiter and not suits_gcra(*read_rate(rate, capacity))
         return object.__new__(_DenseRateLimiter if dense else cls)
 
     def __init__(
@@ -194,7 +199,7 @@ class RateLimiter(Verbs[float]):
         self._desk.nudge()
 
     def _check_rate(self, rate: float) -> None:
-        if not suits_gcra(rate):
+        if not 0 < rate <= FASTEST_GCRA:
             raise ConfigError(f"rate must stay above 0 and at most {FASTEST_GCRA}, not {rate!r}")
 
     def tokens(self) -> float:
@@ -220,7 +225,7 @@ class RateLimiter(Verbs[float]):
 
 @guarded
 class _DenseRateLimiter(RateLimiter):
-    """For rates that one float does not hold: above 1e6 tokens/s, and 0; and for any other."""
+    """For what one float does not hold: a rate of 0, above 1e6, large and fast buckets; and all."""
 
     __slots__ = ("_one",)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, Final, TypeVar, cast
 
-from trafficcore.core.limit import suits_gcra
+from trafficcore.core.limit import FASTEST_GCRA
 from trafficcore.engine.guard import after_fork, new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.workers import warn_of_workers
@@ -86,7 +86,7 @@ def check_shared(name: str, rate: float) -> None:
     """Raise `ConfigError` where no file could hold the limit."""
     if not name:
         raise ConfigError('share="host" needs a name: it is how workers find their common limit')
-    if not suits_gcra(rate):
+    if not 0 < rate <= FASTEST_GCRA:
         raise ConfigError(f"a shared rate must be above 0 and at most 1e6 a second, not {rate!r}")
 
 

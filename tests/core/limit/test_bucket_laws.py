@@ -392,10 +392,22 @@ def test_a_billion_tokens_a_second_are_limited():
     assert sum(machine.try_acquire(later) for _ in range(100)) == int((later - now) * 1e9)
 
 
-def test_the_factory_chooses_by_rate():
+@pytest.mark.parametrize("rate", [777.7, 3672.8, 1e5, 777_777, 1e6])
+@pytest.mark.parametrize("now", [86_400.1234, 8_640_000.1234, 2**24 - 99.877])
+def test_a_large_and_fast_bucket_is_whole_and_in_one_float_nearly_so(rate, now):
+    capacity = int(rate)
+    off = math.ceil(capacity * rate / 2**30)
+    for machine, most in ((bucket(capacity, rate), 0), (Gcra(capacity, rate), off)):
+        granted = sum(iter(lambda machine=machine: machine.try_acquire(now), False))
+        assert abs(granted - capacity) <= most
+
+
+def test_the_factory_chooses_by_rate_and_capacity():
     assert isinstance(bucket(10, 5), Gcra)
-    assert isinstance(bucket(10, 1_000_000), Gcra)
-    assert isinstance(bucket(10, 1_000_001), TokenBucket)
+    assert isinstance(bucket(724, 724), Gcra)
+    assert isinstance(bucket(725, 725), TokenBucket)
+    assert isinstance(bucket(0, 1_000_000), Gcra)
+    assert isinstance(bucket(0, 1_000_001), TokenBucket)
     assert isinstance(bucket(10, 0), TokenBucket)
     assert isinstance(bucket(0, 0), TokenBucket)
 

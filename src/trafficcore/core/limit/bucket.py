@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from math import inf
 from typing import Any, Final, Protocol
 
-from trafficcore.core.limit.gcra import Gcra
+from trafficcore.core.limit.gcra import ROOM_GCRA, Gcra
 from trafficcore.core.limit.token_bucket import TokenBucket
 from trafficcore.core.nolock import NO_LOCK
 
@@ -69,9 +69,9 @@ class Bucket(Protocol):
         ...
 
 
-def suits_gcra(rate: float) -> bool:
-    """Say whether the law at this rate may be kept in one float."""
-    return 0 < rate <= FASTEST_GCRA
+def suits_gcra(rate: float, capacity: float) -> bool:
+    """Say whether one float holds the law at these numbers, full bursts and all."""
+    return 0 < rate <= FASTEST_GCRA and capacity * rate <= ROOM_GCRA
 
 
 def bucket(
@@ -86,6 +86,6 @@ def bucket(
     `build` makes a class of the class chosen: where there is no GIL, its owner hands in a lock and
     `guard.guarded`.
     """
-    kind: type[Any] = Gcra if suits_gcra(rate) else TokenBucket
+    kind: type[Any] = Gcra if suits_gcra(rate, capacity) else TokenBucket
     made: Bucket = (kind if build is None else build(kind))(capacity, rate, lock=lock)
     return made

@@ -9,8 +9,9 @@ State   `full_at`: when the bucket was, or will be, full again.
 Floats  burst has a little more, or full bursts at one instant would come one token short: what
         rounding can lose on clocks up to 2^31 s, and at most a thousandth of a token, which is
         never a token. None of it on Fractions (give the rate as one).
-        Above about 1e6 tokens/s inc vanishes in the rounding of a clock's reading: `bucket` then
-        chooses `TokenBucket`.
+        With capacity * rate up to 2^19 that is enough on clocks up to 2^24 s, half a year. Beyond,
+        `bucket` chooses `TokenBucket`; where there is no choice, as for keys, a full burst may be
+        off there by capacity * rate / 2^30 tokens, rounded up.
 Cost    O(1), one load and one store.
 Source  ITU-T I.371 (GCRA, virtual scheduling); hot-path measurements in docs/explanation.
 """
@@ -19,13 +20,16 @@ Source  ITU-T I.371 (GCRA, virtual scheduling); hot-path measurements in docs/ex
 
 from contextlib import AbstractContextManager
 from math import inf
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from trafficcore.core.limit.amounts import check_amount, checked, is_finite, refused_cost, round_up
 from trafficcore.core.nolock import NO_LOCK
 from trafficcore.errors import ConfigError
 
-__all__ = ["Gcra", "first_grant", "rescaled", "spacing"]
+__all__ = ["ROOM_GCRA", "Gcra", "first_grant", "rescaled", "spacing"]
+
+#: Capacity times rate up to which a thousandth of a token is more than a full burst can lose.
+ROOM_GCRA: Final = 2**19
 
 
 def spacing(capacity: float, rate: float) -> tuple[float, float]:
