@@ -8,9 +8,12 @@ from itertools import repeat
 from benchmarks.measure import Row
 from trafficcore import KeyedRateLimiter, RateLimiter
 
+#: More than all rounds ask for, and of the kind that everyday limits are: kept in one number.
+EVERYDAY = {"rate": 1e-4, "capacity": 5 * 10**9}
 
-def test_allow(row: Row) -> None:
-    acquire = RateLimiter(rate=1000, capacity=10**9).try_acquire
+
+def _allowed(row: Row, name: str, limiter: RateLimiter) -> None:
+    acquire = limiter.try_acquire
 
     def batch(calls: int) -> int:
         yes = 0
@@ -19,7 +22,16 @@ def test_allow(row: Row) -> None:
                 yes += 1
         return yes
 
-    row.measure("limiter-allow", batch)
+    row.measure(name, batch)
+
+
+def test_allow(row: Row) -> None:
+    _allowed(row, "limiter-allow", RateLimiter(**EVERYDAY))
+
+
+def test_allow_of_a_large_one(row: Row) -> None:
+    """Of a capacity times rate above 2 ** 19, which takes two numbers."""
+    _allowed(row, "limiter-allow-large", RateLimiter(rate=10**9, capacity=10**9))
 
 
 def test_refuse(row: Row) -> None:
