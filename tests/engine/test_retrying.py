@@ -246,6 +246,18 @@ def test_rooms_are_kept_by_name_and_let_go_of_only_when_they_are_empty():
     assert room.active == 1
 
 
+def test_in_the_child_of_a_fork_nobody_is_in():
+    rooms = RetryRooms()
+    room, stay = rooms.enter("a")
+    room.try_retry(RetryCaps(max_retries=1))
+    rooms.after_fork()
+    assert rooms.snapshot() == {}
+    fresh, _ = rooms.enter("a")
+    assert fresh.try_retry(RetryCaps(max_retries=1)) is not None
+    stay.leave()  # the one thread that is in both goes on: it leaves the room it was in
+    assert fresh.active == 1
+
+
 @pytest.mark.parametrize(("cls", "state"), [(RetryRoom, {"retries", "active"}), (Stay, {"_room"})])
 def test_what_is_called_atomic_is(cls, state):
     for name in cls.ATOMIC:

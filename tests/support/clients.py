@@ -41,6 +41,8 @@ class Script:
         self.body = body
         self.tries: list[dict[str, Any]] = []
         self.closed = 0
+        #: Called when somebody reads of an answer.
+        self.during: Any = lambda: None
 
     def next(self, **seen: Any) -> Any:
         self.tries.append(seen)
@@ -98,6 +100,10 @@ class _Pool(urllib3.HTTPConnectionPool):
         script = self.script
 
         class Body(BytesIO):
+            def read(self, *size: Any) -> bytes:
+                script.during()
+                return super().read(*size)
+
             def close(self) -> None:
                 script.reads()
                 super().close()
@@ -204,6 +210,7 @@ def _transport(lib: Any, script: Script, *, asynchronous: bool) -> Any:
 
     class Body(lib.SyncByteStream):  # type: ignore[misc, name-defined]
         def __iter__(self) -> Any:
+            script.during()
             yield script.body
 
         def close(self) -> None:
@@ -212,6 +219,7 @@ def _transport(lib: Any, script: Script, *, asynchronous: bool) -> Any:
     class AsyncBody(lib.AsyncByteStream):  # type: ignore[misc, name-defined]
         async def __aiter__(self) -> Any:
             await asyncio.sleep(0)
+            script.during()
             yield script.body
 
         async def aclose(self) -> None:

@@ -11,7 +11,7 @@ Source  Envoy, resource_manager_impl.h: `retries` and its budget; its stats `ups
 
 from typing import Any, ClassVar, Final
 
-from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.spec import RetryCaps
 
 __all__ = ["RetryRoom", "RetryRooms", "Stay"]
@@ -109,11 +109,16 @@ class RetryRoom:
 class RetryRooms:
     """A room for each upstream, made when it is first asked for."""
 
-    __slots__ = ("_lock", "_rooms")
+    __slots__ = ("__weakref__", "_lock", "_rooms")
 
     def __init__(self) -> None:
         self._lock = new_lock()
         self._rooms: dict[str, RetryRoom] = {}
+        after_fork(self)
+
+    def after_fork(self) -> None:
+        """In a fork's child: who is in is in the parent, and will never leave here."""
+        self._rooms = {}
 
     def enter(self, name: str) -> tuple[RetryRoom, Stay]:
         """Count a try of an upstream in, and return its room."""

@@ -8,6 +8,7 @@ State  the permit; it settles once, however many of these ends come together.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from trafficcore.engine.retry_room import Stay
@@ -84,10 +85,10 @@ class Call:
 
     `to_end` measures *slow* to the last byte instead of the response's start. `stay` is its place
     among the calls in flight, where retries go by their number; `judge` says what an exception of
-    its library means.
+    its library means. `deadline` is when its last byte must be there.
     """
 
-    __slots__ = ("_clock", "_judge", "_over", "_to_end", "permit", "stay", "upload")
+    __slots__ = ("_clock", "_judge", "_over", "_to_end", "deadline", "permit", "stay", "upload")
 
     def __init__(
         self,
@@ -100,6 +101,7 @@ class Call:
         self.permit = permit
         self.upload: Upload | None = None
         self.stay: Stay | None = None
+        self.deadline: float = inf
         self._over = False
         self._clock = clock
         self._judge = judge
@@ -114,6 +116,11 @@ class Call:
             now = self._clock()
             self.permit.started(status, now)
             self.permit.landed(now)
+
+    def check(self, late: Callable[[], Exception]) -> None:
+        """Raise what `late` makes if the call's time is over while its answer is still coming."""
+        if self.deadline < inf and self._clock() >= self.deadline:
+            raise late()
 
     def finish(self) -> None:
         """End the call by its status."""

@@ -21,7 +21,7 @@ from trafficcore.web.facts import Labels
 from trafficcore.web.httpx_library import Library, library_of, outbound_facts, with_bases
 from trafficcore.web.httpx_pools import Pools
 from trafficcore.web.outbound import Breaking, Limiting
-from trafficcore.web.persist import persist, persist_async
+from trafficcore.web.persist import persist, persist_async, within
 from trafficcore.web.timeouts import DEFAULT, Timing, read_timeouts
 
 if TYPE_CHECKING:
@@ -221,7 +221,8 @@ class AsyncTrafficTransport(_Async):
     ) -> Any:
         try:
             aimed = library.aimed(request, call, self._timeouts, most)
-            response = await self._pools.of(library, aimed).handle_async_request(aimed)
+            sending = self._pools.of(library, aimed).handle_async_request(aimed)
+            response = await (sending if most is None else within(library, sending, most))
             return library.tracked(response, call, asynchronous=True)
         except BaseException as error:
             call.failed(error)

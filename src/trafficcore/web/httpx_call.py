@@ -1,6 +1,7 @@
 """The body of a response of httpx2 or httpx: passed through untouched, its end noted."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from math import inf
 from typing import Any, Final
 
 from trafficcore.web.call import Call
@@ -12,15 +13,26 @@ EXTENSION: Final = "trafficcore"
 
 
 class Body:
-    """The body of a response: passed through untouched, its end noted."""
+    """The body of a response: passed through untouched, its end noted.
+
+    `late` makes the error of a body that is still coming when its call's time is over.
+    """
+
+    late: Callable[[], Exception]
 
     def __init__(self, body: Any, call: Call) -> None:
         self._body = body
         self._call = call
 
     def __iter__(self) -> Iterator[bytes]:
+        call = self._call
         try:
-            yield from self._body
+            if call.deadline == inf:
+                yield from self._body
+            else:
+                for chunk in self._body:
+                    call.check(self.late)
+                    yield chunk
         except GeneratorExit:  # closed in mid-body: `close` is on its way
             raise
         except BaseException as error:
@@ -42,6 +54,8 @@ class Body:
 class AsyncBody:
     """The same for an asynchronous body."""
 
+    late: Callable[[], Exception]
+
     def __init__(self, body: Any, call: Call) -> None:
         self._body = body
         self._call = call
@@ -50,6 +64,7 @@ class AsyncBody:
         chunks = self._body.__aiter__()
         try:
             async for chunk in chunks:
+                self._call.check(self.late)
                 yield chunk
         except GeneratorExit:  # closed in mid-body: `aclose` is on its way
             raise

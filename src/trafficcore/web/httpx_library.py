@@ -99,8 +99,9 @@ class Library:
     def __init__(self, module: ModuleType) -> None:
         self.module: Any = module
         sync, asynchronous = self.module.SyncByteStream, self.module.AsyncByteStream
-        self._body: Any = type("Body", (Body, sync), {})
-        self._async_body: Any = type("AsyncBody", (AsyncBody, asynchronous), {})
+        late = {"late": staticmethod(self.timed_out)}
+        self._body: Any = type("Body", (Body, sync), late)
+        self._async_body: Any = type("AsyncBody", (AsyncBody, asynchronous), late)
         self._upload: Any = type("Upload", (Upload, sync, asynchronous), {})
 
     def aimed(self, request: Any, call: Call, timeouts: Timeouts, most: float | None = None) -> Any:
@@ -173,6 +174,11 @@ class Library:
     def refused(self, request: Any, rejection: Rejection, source: str) -> Rejected:  # noqa: ARG002
         """Return what is raised in the place of that response."""
         return Rejected(rejection.reason, source=source, retry_after=rejection.retry_after)
+
+    def timed_out(self, request: Any = None) -> Exception:
+        """Return what is raised where a call takes longer than it may."""
+        late: Exception = self.module.ReadTimeout("the call's own time is over", request=request)
+        return late
 
     def patience(self, request: Any) -> float | None:
         """Return how long the client waits for a connection."""

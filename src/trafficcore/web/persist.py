@@ -5,14 +5,16 @@ Law    an answer that is tried again is held until the next try is let in: if it
        There is no moment at which a permit is in nobody's hands.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from trafficcore.web.call import Call
 from trafficcore.web.client_gate import Gate
+from trafficcore.web.httpx_library import Library
 from trafficcore.web.tries import Tries
 
-__all__ = ["persist", "persist_async"]
+__all__ = ["persist", "persist_async", "within"]
 
 
 def persist(
@@ -100,3 +102,22 @@ async def persist_async(
         error = None  # or the frame would hold it, and it the frame
         if held is not None:
             await discard(held)
+
+
+async def within(library: Library, sending: Awaitable[Any], most: float) -> Any:
+    """Await an answer's beginning for so many seconds, and raise the library's timeout after it.
+
+    In another kind of loop than asyncio's nothing of ours can interrupt it: there only its waits
+    are bounded.
+    """
+    try:
+        bound = asyncio.timeout(most)
+    except RuntimeError:
+        return await sending
+    try:
+        async with bound:
+            return await sending
+    except TimeoutError as error:
+        if bound.expired():
+            raise library.timed_out() from error
+        raise

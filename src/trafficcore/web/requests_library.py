@@ -2,12 +2,18 @@
 
 from collections.abc import Iterator
 from io import BytesIO
+from math import inf
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import requests
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ReadTimeoutError,
+)
 
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import Rejected
@@ -93,6 +99,11 @@ def _blocks(file: Any) -> Iterator[bytes]:
         yield block.encode() if isinstance(block, str) else block
 
 
+def _late() -> Exception:
+    name: Any = "TrafficAdapter"  # urllib3 says a pool's here
+    return ReadTimeoutError(name, "", "the call's own time is over")
+
+
 class Raw:
     """The answer as urllib3 has it: passed through, its end noted at the last byte or the close.
 
@@ -117,6 +128,8 @@ class Raw:
         """Read of the body."""
         try:
             data: bytes = self._raw.read(*args, **kwargs)
+            if data:
+                self._call.check(_late)
         except BaseException as error:
             self._call.failed(error)
             raise
@@ -140,8 +153,14 @@ class Raw:
             self._call.finish()
 
     def _noted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        call = self._call
         try:
-            yield from pieces
+            if call.deadline == inf:
+                yield from pieces
+            else:
+                for piece in pieces:
+                    call.check(_late)
+                    yield piece
         except GeneratorExit:  # left in mid-body: `close` is on its way
             raise
         except BaseException as error:

@@ -67,6 +67,7 @@ class Tries:
         if self._retrying is None:
             caps = None if cluster is None else cluster.membership.retry_caps
             self._retrying = self._make(room, may_repeat=self._may_repeat(), caps=caps)
+        call.deadline = self._retrying.deadline
         return call
 
     def allowed(self) -> float | None:
