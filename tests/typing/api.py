@@ -8,6 +8,7 @@ from typing import Any, assert_type
 
 import httpx
 import httpx2
+import requests
 from fastapi import Depends, FastAPI
 from flask import Flask
 from starlette.applications import Starlette
@@ -37,6 +38,7 @@ from trafficcore import (
     TrafficTransport,
     WsgiTraffic,
 )
+from trafficcore.clients import CallRefused, Retries, RetryCaps, Timeouts, TrafficAdapter
 from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
 from trafficcore.live import (
     Breakers,
@@ -131,6 +133,33 @@ def clients() -> None:
     ) as transport:
         assert_type(transport, TrafficTransport)
     transport.close()
+
+
+def clients_without_a_manifest() -> None:
+    retries = Retries(
+        2, "gateway-error,connect-failure,429", per_try_timeout=1.5, methods="get,post"
+    )
+    assert_type(retries.on, tuple[str, ...])
+    Retries(on=503)
+    Retries(on=["5xx", 404], caps=RetryCaps(max_retries=3))
+    adapter = TrafficAdapter(
+        breaker=Breakers(error_rate=0.5),
+        limit=["50/s", Limit("1/s", by=header("x-key"))],
+        retries=retries,
+        timeout=(1, None),
+        raise_on_refusal=True,
+    )
+    session = requests.Session()
+    session.mount("https://", adapter)
+    session.mount("http://", TrafficAdapter(engine, retries=2, timeout=Timeouts(1, 5)))
+    assert_type(session.get("https://api/"), requests.Response)
+    assert_type(adapter.snapshot(), dict[str, Any])
+    try:
+        session.get("https://api/")
+    except CallRefused as refusal:
+        assert_type(refusal.retry_after, float | None)
+    TrafficTransport(breaker=CircuitBreaker(), limit=10, timeout=None)
+    AsyncTrafficTransport(breaker=None, retries=Retries())
 
 
 async def async_clients() -> None:

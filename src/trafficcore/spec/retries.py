@@ -94,7 +94,7 @@ class Retries:
 
     `on` is a text as in Envoy and Istio (`"gateway-error,connect-failure,429"`), or the words one
     by one; a number is a status to retry. `per_try_timeout` is how long one try may take to begin
-    its answer, `timeout` how long all of them may with the waits between, both in seconds. The
+    its answer, `timeout` how long all of them may, with the waits between and to the last byte. The
     wait before retry n is a draw from 0 to `base_interval` · 2ⁿ⁻¹, and never more than
     `max_interval` (None: ten times the base); what a `retry-after` asks for comes before it, and
     is not waited for if it is more than `max_retry_after`. `methods` are those that may be sent
