@@ -107,6 +107,9 @@ def test_a_query_parameter_is_compared_after_decoding(
     [
         (AddressMatch("10.1.2.3"), "10.1.2.3", True),
         (AddressMatch("10.1.2.3"), "10.1.2.4", False),
+        (AddressMatch("10.0.0.0", v4_prefix_len=8), "::ffff:10.1.1.1", True),
+        (AddressMatch("10.0.0.0", v4_prefix_len=8), "::ffff:11.1.1.1", False),
+        (AddressMatch("::ffff:0:0", v6_prefix_len=96), "::ffff:11.1.1.1", True),
         (AddressMatch("10.1.2.3", v4_prefix_len=24), "10.1.2.4", True),
         (AddressMatch("10.1.2.3", v6_prefix_len=24), "10.1.2.4", False),
         (AddressMatch("2001:db8::1", v6_prefix_len=32), "2001:db8:ffff::2", True),

@@ -7,6 +7,7 @@ from trafficcore import Engine, Facts, Permit, Rejection
 from trafficcore.core.limit import Gcra
 from trafficcore.errors import ConfigError, ManifestError
 from trafficcore.live import sharing, workers
+from trafficcore.manifest import check
 from trafficcore.spec import Direction, Limit, LimitOverride, Policy, RequestMatch
 from trafficcore.store import SharedGcra
 
@@ -155,3 +156,20 @@ def test_a_limit_that_counts_alone_among_workers_is_told(monkeypatch, caplog):
     assert not caplog.records
     load(manifest())
     assert "'ASMLocalRateLimiter/default/api/spec.configs[0]/0" in caplog.messages[0]
+
+
+def test_a_policy_whose_buckets_no_file_can_hold_says_so():
+    text = """
+apiVersion: istio.alibabacloud.com/v1
+kind: QuotaSchedulingPolicy
+metadata: {name: q, annotations: {trafficcore/share: host}}
+spec:
+  quota_scheduler:
+    bucket_capacity: 10
+    fill_amount: 10
+    rate_limiter: {interval: 1s}
+    selectors: [{control_point: egress}]
+"""
+    (told,) = check(text).warnings
+    assert told.path == "metadata.annotations['trafficcore/share']"
+    assert told.message == "has no effect: only the buckets of ASMLocalRateLimiter can be shared"

@@ -67,6 +67,8 @@ def test_what_one_of_them_raises_leaves_the_others_unpaid(clock):
 def test_none_together_is_an_error():
     with pytest.raises(ConfigError, match="at least one limit"):
         Together()
+    with pytest.raises(ConfigError, match="a bucket for each key: give limiter.of"):
+        Together(RateLimiter(1), KeyedRateLimiter(1))
 
 
 def test_a_thread_waits_for_the_last_of_them(clock):

@@ -292,3 +292,10 @@ def test_in_shadow_an_answer_tells_of_the_limit_all_the_same():
     assert gate["a"].left("", 0.0)[0] == 0
     gate.give_back(met[0], 0.0)
     assert gate["a"].left("", 0.0)[0] == 1
+
+
+def test_new_keys_that_share_a_bucket_are_told_of_once(caplog):
+    gate = LimitGate([Limit("1/h", capacity=1, by=header("x-key"), max_keys=2, name="keys")])
+    for number in range(6):
+        ask(gate, x_key=str(number))
+    assert caplog.messages == ["limit 'keys': all 2 keys are in use; new ones share one bucket"]

@@ -5,7 +5,7 @@ route is resolved, so that it costs nothing per request: see `on_path`.
 """
 
 from collections.abc import Callable
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import parse_qsl
 
 from trafficcore.engine.facts import Facts
@@ -88,9 +88,12 @@ def _compile_address(rule: AddressMatch) -> Predicate:
 
     def holds(facts: Facts) -> bool:
         try:
-            return ip_address(facts.address) in network
+            peer = ip_address(facts.address)
         except ValueError:  # a UNIX socket's peer has no address
             return False
+        # what a socket for both families calls an IPv4 peer is one all the same
+        mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
+        return peer in network or (mapped is not None and mapped in network)
 
     return holds
 

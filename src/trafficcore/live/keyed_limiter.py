@@ -22,6 +22,7 @@ from trafficcore.live.calls import Entry, before
 from trafficcore.live.desks import Desks
 from trafficcore.live.followers import Followers
 from trafficcore.live.key_limiter import KeyLimiter
+from trafficcore.live.overflow import warn_of_overflow
 from trafficcore.live.parking import wait_in_loop, wait_in_thread
 from trafficcore.live.rates import read_rate, read_update
 from trafficcore.live.reservation import Reservation
@@ -265,15 +266,9 @@ class KeyedRateLimiter:
 
     def _tell(self) -> None:
         """Say in the log, once, that there is no room for new keys."""
-        if self._machine.overflowed and not self._told:
-            self._told = True
-            import logging
-
-            logging.getLogger("trafficcore").warning(
-                "%s: all %d keys are in use; new ones share one bucket",
-                self.name or "a keyed limiter",
-                self._machine.snapshot(self._clock())["max_keys"],
-            )
+        if not self._told:
+            what = self.name or "a keyed limiter"
+            self._told = warn_of_overflow(what, self._machine, self._clock())
 
     def _check(self, key: str, cost: float) -> None:
         if not self.try_acquire(key, cost):

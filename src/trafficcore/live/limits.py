@@ -19,6 +19,7 @@ from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
+from trafficcore.live.overflow import warn_of_overflow
 from trafficcore.live.patterns import patterns
 from trafficcore.live.rates import read_rate
 from trafficcore.live.sharing import check_shared, counted_here, shared_bucket, shared_keyed
@@ -140,6 +141,7 @@ class Bound:
     """A limit at work: its buckets, by key ("" where there is one for all), and its counts."""
 
     __slots__ = (
+        "_told_overflow",
         "capacity",
         "earliest",
         "item",
@@ -168,6 +170,7 @@ class Bound:
         #: What they said of each level so far.
         self.told: dict[tuple[int, int | None], Any] = {}
         self.shadow = limit.shadow
+        self._told_overflow = False
         self.refused = 0
         self.shadowed = 0
         self.rate, self.capacity = counted_here(
@@ -218,6 +221,11 @@ class Bound:
             self.shadowed += 1
             return True
         return False
+
+    def tell_overflow(self, now: float) -> None:
+        """Say in the log, once, that there is no room for new keys, where there is none."""
+        if not self._told_overflow and hasattr(self.machine, "overflowed"):
+            self._told_overflow = warn_of_overflow(f"limit {self.name!r}", self.machine, now)
 
     def left(self, key: str, now: float) -> tuple[int, int | None]:
         """Return how many whole tokens a key has, and in how many whole seconds it has one more.

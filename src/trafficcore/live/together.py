@@ -77,6 +77,9 @@ class Together(Verbs[Costs]):
     ) -> None:
         if not limits:
             raise ConfigError("together with what? give at least one limit")
+        for limit in limits:
+            if hasattr(limit, "of"):
+                raise ConfigError(f"{limit!r} has a bucket for each key: give limiter.of(key)")
         self.name = name
         self._limits = limits
         self._clock = clock

@@ -174,4 +174,5 @@ LIMITER = Kind(
     ),
     build=_build,
     spec_required=False,
+    shares=True,
 )

@@ -71,6 +71,8 @@ class Kind:
     spec_required: bool = True
     #: Whether its rules can be in shadow.
     shadows: bool = True
+    #: Whether its buckets can be in a file that processes share.
+    shares: bool = False
 
 
 def _meta(name: str, kind: Any = ANYTHING) -> Field:

@@ -196,7 +196,7 @@ class Reading:
         )
         self._identify(document, metadata, notes)
         self.places.add(document.source(node, path), node, path)
-        settings = read_settings(metadata, notes, shadows=kind.shadows)
+        settings = read_settings(metadata, notes, shadows=kind.shadows, shares=kind.shares)
         spec = record.sub("spec")
         if notes.errors > before:
             return

@@ -18,6 +18,10 @@ __all__ = ["Settings", "read_settings"]
 _PREFIX = "trafficcore/"
 _CHOICES = {"mode": ("enforce", "shadow"), "share": ("local", "host")}
 _OTHERS = ("ignore",)
+_IDLE = {
+    "mode": "it refuses nothing",
+    "share": "only the buckets of ASMLocalRateLimiter can be shared",
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -35,11 +39,15 @@ class Settings:
         return rule
 
 
-def read_settings(metadata: Record, notes: Notes, *, shadows: bool = True) -> Settings:
+def read_settings(
+    metadata: Record, notes: Notes, *, shadows: bool = True, shares: bool = True
+) -> Settings:
     """Read our annotations; one that is none of ours, or says nothing we know, is a fault.
 
-    `shadows` says whether the kind has rules that refuse, and so can do it in shadow.
+    `shadows` says whether the kind has rules that refuse, and so can do it in shadow; `shares`,
+    whether it has buckets that a file can hold.
     """
+    idle = ("mode",) * (not shadows) + ("share",) * (not shares)
     found: dict[str, str] = {}
     for key, value in _annotations(metadata.at("annotations")):
         name = key.text.removeprefix(_PREFIX)
@@ -53,9 +61,10 @@ def read_settings(metadata: Record, notes: Notes, *, shadows: bool = True) -> Se
         elif isinstance(value, Scalar):
             if value.text in _CHOICES[name]:
                 found[name] = value.text
-                if name == "mode" and not shadows:
+                if name in idle:
                     del found[name]
-                    notes.warn("TC902", key, path, "has no effect: it refuses nothing", value.text)
+                    message = f"has no effect: {_IDLE[name]}"
+                    notes.warn("TC902", key, path, message, value.text)
             else:
                 wanted = " or ".join(_CHOICES[name])
                 message = f"must be {wanted}, not {short(value.text)}"

@@ -1,7 +1,7 @@
 """Headers as a rule sees them, read from where a shell keeps them when a rule first asks.
 
-Names are lower case. A header that came more than once is one, joined by commas, as HTTP has it,
-and cookies by semicolons.
+Names are lower case. A header that came more than once is one, joined by commas without a blank, as
+Envoy's matchers see it, and cookies by semicolons.
 Cost: nothing until somebody asks; then one pass in C over the names, and one value decoded a look.
 """
 
@@ -56,7 +56,7 @@ def _by_name(raw: RawHeaders) -> dict[bytes, bytes]:
     for key, value in pairs:
         name = key.lower()
         before = values.get(name)
-        joint = b"; " if name == b"cookie" else b", "
+        joint = b"; " if name == b"cookie" else b","
         values[name] = value if before is None else before + joint + value
     return values
 

@@ -199,6 +199,7 @@ class LimitGate:
         """Word the refusal: it tells of every limit, and when all of them would grant."""
         bound = by[0]
         bound.refused += 1
+        bound.tell_overflow(now)
         limit = bound.limit
         headers = (*limit.headers, _RATELIMITED)
         body = limit.body
