@@ -67,7 +67,7 @@ def test_what_one_of_them_raises_leaves_the_others_unpaid(clock):
 def test_none_together_is_an_error():
     with pytest.raises(ConfigError, match="at least one limit"):
         Together()
-    with pytest.raises(ConfigError, match="a bucket for each key: give limiter.of"):
+    with pytest.raises(ConfigError, match="a bucket for each key: give limiter"):
         Together(RateLimiter(1), KeyedRateLimiter(1))
 
 

@@ -180,7 +180,9 @@ def test_every_example_loads_without_a_word(name):
 def test_all_examples_load_together():
     policy = manifest.load(ROOT / "examples")
     (limit,), (breaker,) = policy.limits, policy.breakers
-    (_, destination), (quota, shed) = policy.destinations, policy.quotas
+    destinations = {rule.source.name: rule for rule in policy.destinations}
+    assert destinations.keys() == {"httpbin", "payments", "shop"}
+    destination, (quota, shed) = destinations["httpbin"], policy.quotas
     (ramp,) = policy.ramps
     (entry,) = policy.entries
     assert (entry.host, len(entry.endpoints)) == ("payments.example.com", 4)
