@@ -131,6 +131,7 @@ class AsgiTraffic:
             exchange.inner = inner
             exchange.outer = scope
             exchange.over = False
+            exchange.trailers = False
             if self._in_flight:
                 verdict.watch()
         else:

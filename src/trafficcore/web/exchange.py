@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from trafficcore.engine import Permit
 from trafficcore.outcome import Outcome
+from trafficcore.web.grpc_status import status_of
 
 __all__ = [
     "CHARGED",
@@ -37,6 +38,7 @@ _ROUTED: Final = ("app", "endpoint", "path_params", "route", "router")
 _BODIES: Final = frozenset(
     ("http.response.body", "http.response.zerocopysend", "http.response.pathsend")
 )
+_TRAILERS: Final = "http.response.trailers"
 _SWITCHING: Final = 101
 
 
@@ -46,7 +48,17 @@ class HttpExchange:
     `AsgiTraffic` fills it in: making an object and filling it in costs less than an `__init__`.
     """
 
-    __slots__ = ("clock", "from_start", "inner", "outer", "over", "permit", "server", "to_server")
+    __slots__ = (
+        "clock",
+        "from_start",
+        "inner",
+        "outer",
+        "over",
+        "permit",
+        "server",
+        "to_server",
+        "trailers",
+    )
 
     permit: Permit
     server: Receive
@@ -55,8 +67,10 @@ class HttpExchange:
     from_start: bool
     inner: Scope
     outer: Scope
-    #: Whether the body's last byte has been given to the server.
+    #: Whether the response's last byte has been given to the server.
     over: bool
+    #: Whether trailers end the response, and may say how it went, where a breaker wants to know.
+    trailers: bool
 
     async def receive(self) -> Message:
         """Pass a message in; a client that left before the last byte is no verdict."""
@@ -74,10 +88,16 @@ class HttpExchange:
             permit.status = message["status"]  # `Permit.started` written out
             if self.from_start:
                 permit.started_at = self.clock()
+            if permit.era:
+                self._look(message)
+                self.trailers = bool(message.get("trailers"))
             if "endpoint" in self.inner:
                 self._tell_route()
         elif kind in _BODIES:
-            last = not message.get("more_body")
+            last = not self.trailers and not message.get("more_body")
+        elif kind == _TRAILERS and self.trailers:
+            self._look(message)
+            last = not message.get("more_trailers")
         try:
             await self.to_server(message)
         except OSError:  # the client is gone (ASGI 2.4)
@@ -86,6 +106,17 @@ class HttpExchange:
         if last:
             self.over = True
             permit.settle(None, self.clock())
+
+    def _look(self, message: Message) -> None:
+        """Take gRPC's status for the response's, where headers or trailers have one.
+
+        What is no list could be read but once, and the server wants to.
+        """
+        headers = message.get("headers")
+        for name, value in headers if isinstance(headers, (list, tuple)) else ():
+            if name == b"grpc-status":
+                permit = self.permit
+                permit.status = status_of(permit.status, value.decode("latin-1"))
 
     def _tell_route(self) -> None:
         """Pass on which route it was: without us it would stand in the one scope of all."""

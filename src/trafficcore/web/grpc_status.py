@@ -2,7 +2,8 @@
 
 Law     A response of trailers alone carries `grpc-status` as a header under a 200; it counts as
         the status of HTTP that Envoy takes for it. A code that nobody registered is an error of
-        the server's. A status in trailers after a body is not seen: it comes with the last byte.
+        the server's. In front of an ASGI application trailers after a body are seen as well; WSGI
+        has none, and the libraries of clients do not show theirs.
 """
 
 from typing import Final

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trafficcore.engine import Permit
 from trafficcore.outcome import Outcome
+from trafficcore.web.grpc_status import status_of
 from trafficcore.web.refuse import BODILESS
 
 if TYPE_CHECKING:
@@ -73,6 +74,10 @@ class WsgiExchange:
                 if value.isdecimal():
                     self.left = int(value)
                 break
+        if permit.era:  # a breaker wants to know how it went
+            for name, value in headers:
+                if name.lower() == "grpc-status":
+                    permit.status = status_of(code, value)
         return self.write
 
     def write(self, data: bytes) -> object:
