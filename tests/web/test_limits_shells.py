@@ -162,5 +162,5 @@ def test_nothing_to_do_is_told(shell):
     with pytest.raises(ConfigError, match="needs an engine, or limits"):
         shell(None)
     engine = Engine.load(QUOTA, listeners=())
-    with pytest.raises(ConfigError, match="headers and problem say how limits answer"):
-        shell(None, engine, headers="ietf")
+    with pytest.raises(ConfigError, match="problem says how limits answer"):
+        shell(None, engine, problem=True)

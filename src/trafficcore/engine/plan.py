@@ -63,6 +63,7 @@ class Plan:
         "quota",
         "quotas",
         "rules",
+        "shown",
     )
 
     def __init__(
@@ -99,6 +100,8 @@ class Plan:
         self.rules = tuple(dict.fromkeys(rules))  # the meters of a rule are that rule as well
         #: Requests that followed this plan: every rule of it was hit so often.
         self.hits = 0
+        #: What shells keep of its limits to tell clients of them; None before one does.
+        self.shown: Any = None
         for rule in self.rules:
             rule.plans.append(self)
 

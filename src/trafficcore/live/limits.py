@@ -9,7 +9,6 @@ Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from math import ceil
 from random import random
 from typing import Any, Final
 
@@ -19,6 +18,7 @@ from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
+from trafficcore.live.gauge import Gauge, Sole
 from trafficcore.live.overflow import warn_of_overflow
 from trafficcore.live.patterns import patterns
 from trafficcore.live.rates import read_rate
@@ -102,104 +102,49 @@ class Limit:
         patterns(self.on)
 
 
-class _One:
-    """A bucket for all, with a key that says nothing."""
-
-    __slots__ = ("_bucket",)
-
-    def __init__(self, made: Any) -> None:
-        self._bucket = made
-
-    def try_acquire(self, _key: str, now: float, cost: float = 1) -> bool:
-        answer: bool = self._bucket.try_acquire(now, cost)
-        return answer
-
-    def refund(self, _key: str, cost: float, now: float) -> None:
-        self._bucket.refund(cost, now)
-
-    def charge(self, _key: str, cost: float, now: float) -> None:
-        self._bucket.charge(cost, now)
-
-    def tokens_at(self, _key: str, now: float) -> float:
-        level: float = self._bucket.tokens_at(now)
-        return level
-
-    def level_at(self, _key: str, now: float) -> float:
-        level: float = self._bucket.level_at(now)
-        return level
-
-    def earliest(self, _key: str, now: float, cost: float = 1) -> float:
-        due: float = self._bucket.earliest(now, cost)
-        return due
-
-    def snapshot(self, now: float) -> dict[str, float]:
-        state: dict[str, float] = self._bucket.snapshot(now)
-        return state
-
-
-class Bound:
+class Bound(Gauge):
     """A limit at work: its buckets, by key ("" where there is one for all), and its counts."""
 
     __slots__ = (
         "_told_overflow",
-        "capacity",
         "earliest",
-        "item",
-        "keyed",
         "limit",
-        "machine",
-        "name",
-        "policy",
-        "rate",
         "refund",
         "refused",
         "shadow",
         "shadowed",
         "tokens_at",
-        "told",
-        "top",
         "try_acquire",
-        "window",
     )
 
     def __init__(self, limit: Limit, name: str) -> None:
         self.limit = limit
-        self.name = name
-        #: What the headers that tell of it call it, and its policy there; see `web.limit_headers`.
-        self.item = self.policy = ""
-        #: What they said of each level so far.
-        self.told: dict[tuple[int, int | None], Any] = {}
         self.shadow = limit.shadow
         self._told_overflow = False
         self.refused = 0
         self.shadowed = 0
-        self.rate, self.capacity = counted_here(
+        rate, capacity = counted_here(
             *read_rate(limit.rate, limit.capacity),
             limit.name,
             limit.share,
             limit.members,
             limit.member,
         )
-        self.machine: Any = self._make()
-        self.keyed = isinstance(self.machine, KeyedGcra)
+        super().__init__(name, self._make(capacity, rate), capacity, rate)
         self.try_acquire = self.machine.try_acquire
         self.refund = self.machine.refund
         self.earliest = self.machine.earliest
         self.tokens_at = self.machine.tokens_at
-        #: The most whole tokens.
-        self.top = int(self.capacity)
-        #: Seconds in which an empty bucket fills, whole; None: never.
-        self.window = ceil(self.capacity / self.rate) if self.rate else None
 
-    def _make(self) -> Any:
-        limit, numbers, lock = self.limit, (self.capacity, self.rate), new_lock()
+    def _make(self, capacity: float, rate: float) -> Any:
+        limit, numbers, lock = self.limit, (capacity, rate), new_lock()
         if limit.share == "host":
-            check_shared(limit.name, self.rate)
+            check_shared(limit.name, rate)
             if limit.by is None:
-                return _One(shared_bucket(limit.name, *numbers))
+                return Sole(shared_bucket(limit.name, *numbers))
             return shared_keyed(limit.name, *numbers, limit.max_keys)
         if limit.by is None:
-            return _One(bucket(*numbers, lock=lock, build=guarded))
+            return Sole(bucket(*numbers, lock=lock, build=guarded))
         keyed = guarded(KeyedGcra)
         return keyed(*numbers, max_keys=limit.max_keys, known=limit.known, lock=lock)
 
@@ -226,32 +171,6 @@ class Bound:
         """Say in the log, once, that there is no room for new keys, where there is none."""
         if not self._told_overflow and hasattr(self.machine, "overflowed"):
             self._told_overflow = warn_of_overflow(f"limit {self.name!r}", self.machine, now)
-
-    def left(self, key: str, now: float) -> tuple[int, int | None]:
-        """Return how many whole tokens a key has, and in how many whole seconds it has one more.
-
-        None: never, or it is full. A remainder of rounding is no token short. Every answer with
-        headers asks this, so a key's own bucket is read flat: law and twin are those of
-        `KeyedGcra.level_at`: a debt is waited for. Whole numbers are compared with whole ones:
-        with floats it costs more.
-        """
-        machine = self.machine
-        full_at = machine.full_at.get(key) if self.keyed else None
-        if full_at is None:
-            tokens = self.machine.level_at(key, now)
-        else:
-            tokens = (machine.burst - (full_at - now)) / machine.inc
-        whole = int(tokens + 1e-9)
-        if whole >= self.top:
-            return self.top, None
-        if whole < 0:  # noqa: PLR1730  # max() is a call
-            whole = 0
-        rate = self.rate
-        if rate >= 1 and tokens >= 0:
-            return whole, 1
-        if not rate:
-            return whole, None
-        return whole, int((whole + 1 - tokens) / rate + 0.999999)
 
     def correct(self, key: str, paid: float, actual: float, now: float) -> None:
         """Have a request pay `actual` in place of what it has `paid`.

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
-from trafficcore.engine import Engine, Permit, Queued, Rejection
+from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
@@ -44,13 +44,16 @@ class AsgiTraffic:
     last byte. A websocket is one request, from its upgrade to its close, and never slow. With
     `slow_in_flight` a request that hangs is slow before it ends, at the price of a lock in each.
 
-    `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
-    or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
+    `limits` are rate limits without a manifest, with an engine or without one; `problem` answers
+    their refusals as problem documents. `headers` (`ietf` or `envoy`) tells clients what is left of
+    them, and of the rate limits that manifests set. Raises `ConfigError` for what cannot be.
     """
 
-    def __new__(cls, *_: Any, limits: Any = None, **__: Any) -> "AsgiTraffic":  # noqa: PYI034  # or a subclass
+    def __new__(  # noqa: PYI034  # or a subclass
+        cls, *_: Any, limits: Any = None, headers: Any = "none", problem: Any = False, **__: Any
+    ) -> "AsgiTraffic":
         """Choose the class that does no more than is asked for."""
-        if limits is None:
+        if limits is None and (headers == "none" or problem):
             return object.__new__(cls)
         from trafficcore.web.asgi_limits import AsgiLimits
 
@@ -62,7 +65,7 @@ class AsgiTraffic:
         engine: Engine | None = None,
         *,
         limits: Iterable[Limit] | None = None,  # noqa: ARG002  # with some it is AsgiLimits
-        headers: str = "none",
+        headers: str = "none",  # noqa: ARG002  # with others as well
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
@@ -73,8 +76,8 @@ class AsgiTraffic:
             raise ConfigError("AsgiTraffic needs an engine, or limits")
         if not isinstance(engine, Engine):
             raise ConfigError(f"engine must be an Engine (Engine.load(…)), not {engine!r}")
-        if problem or headers != "none":
-            raise ConfigError("headers and problem say how limits answer: there are none")
+        if problem:
+            raise ConfigError("problem says how limits answer: there are none")
         if slow not in ("start", "end"):
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
@@ -82,6 +85,8 @@ class AsgiTraffic:
         #: What a scope says of who charged its request, where that is this engine alone.
         self._alone = (engine,)
         self._labels = request_labels
+        #: What reads a request.
+        self.read: Callable[[Any, Labels | None], Facts] = asgi_facts
         self._from_start = slow == "start"
         self._in_flight = slow_in_flight
         self._exchange = WatchedExchange if slow_in_flight else HttpExchange
@@ -99,7 +104,7 @@ class AsgiTraffic:
             return
         if self._in_flight:
             engine.policies.table.look(clock())
-        verdict: Any = engine.admit(asgi_facts(scope, self._labels), clock())
+        verdict: Any = engine.admit(self.read(scope, self._labels), clock())
         replay = None
         if not isinstance(verdict, Permit):
             try:

@@ -10,10 +10,12 @@ from functools import partial
 from typing import Final, Literal
 
 from trafficcore.engine import Engine
+from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
+from trafficcore.web.declared import Declared
 from trafficcore.web.exchange import AsgiApp, Message, Receive, Scope, Send
-from trafficcore.web.facts import Labels, under
+from trafficcore.web.facts import Labels, asgi_facts, under
 from trafficcore.web.limit_headers import NAMES, RawRows
 from trafficcore.web.limits import LimitGate, Met
 from trafficcore.web.receipt import LIMITS, Receipt
@@ -23,7 +25,7 @@ __all__ = ["AsgiLimits"]
 RawHeader = tuple[bytes, bytes]
 
 _KINDS: Final = ("http", "websocket")
-_STARTS: Final = ("http.response.start", "websocket.http.response.start")
+_STARTS: Final = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 _new: Final = object.__new__
 _NAMES: Final = frozenset(name.encode("ascii") for name in NAMES)
 
@@ -49,9 +51,12 @@ class AsgiLimits(AsgiTraffic):
         slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if engine is None and limits is None:
+            raise ConfigError("AsgiTraffic needs an engine, or limits")
+        find = None
         if engine is not None:
             self.engine = engine
-            app = AsgiTraffic(
+            app = inner = AsgiTraffic(
                 app,
                 engine,
                 request_labels=request_labels,
@@ -59,8 +64,14 @@ class AsgiLimits(AsgiTraffic):
                 slow_in_flight=slow_in_flight,
                 clock=clock,
             )
+            if headers != "none":
+                declared = Declared(engine)
+                inner.read = declared.noting(asgi_facts, clock)
+                find = lambda scope: declared.find(asgi_facts(scope, request_labels))  # noqa: E731
         self.app = app
-        self.limits = LimitGate(limits or (), headers=headers, problem=problem)
+        self.limits = LimitGate(limits or (), headers=headers, problem=problem, declared=find)
+        #: Whether limits further in are told of as well, which the request has yet to meet.
+        self._further = find is not None
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,7 +88,7 @@ class AsgiLimits(AsgiTraffic):
                 path = under(root.rstrip("/"), path)
             stages = gate.find(scope.get("method", "GET"), path)
         now = self._clock()
-        met = gate.decide(stages, scope, now)
+        met = gate.decide(stages, scope, now) if stages else ()
         receipt: Receipt | None = scope.get(LIMITS)
         if not isinstance(met, tuple):
             if receipt is not None:
@@ -88,25 +99,27 @@ class AsgiLimits(AsgiTraffic):
             if receipt is None:
                 scope[LIMITS] = receipt = _new(Receipt)  # `Receipt.begin` written out
                 receipt.met = met
+                receipt.declared = ()
                 receipt.clock = self._clock
             else:
                 receipt.met = (*receipt.met, *met)
             if gate.tell is not None:
-                send = partial(_send_headed, send, gate, receipt, met, gate.tell(met, now))
+                own = None if self._further else gate.tell(met, now)
+                send = partial(_send_headed, send, gate, receipt, met, own)
         await self.app(scope, receive, send)
 
 
 def _send_headed(
-    send: Send, gate: LimitGate, receipt: Receipt, met: Met, own: RawRows, message: Message
+    send: Send, gate: LimitGate, receipt: Receipt, met: Met, own: RawRows | None, message: Message
 ) -> Awaitable[None]:
     """Send a message, with headers where the response starts, each unless it is there already.
 
-    `own` tell of what was `met` here; where the receipt has changed since, they are made anew.
+    `own` tell of what was `met` here; where there is more on the receipt, they are made anew.
     A plain function that returns the server's own awaitable, and `partial` of it: a coroutine more
     would cost more than all the rest of it, and a nested function as much again.
     """
     if message["type"] in _STARTS:
-        if receipt.met is not met:
+        if own is None or receipt.met is not met:
             own = _retold(gate, receipt)
         given = message.get("headers") or ()
         headers = [*given, *own]
@@ -121,8 +134,8 @@ def _send_headed(
 
 def _retold(gate: LimitGate, receipt: Receipt) -> RawRows:
     """Return what there is to tell of all limits that a request met, here and elsewhere."""
-    rows = gate.write(receipt.met, receipt.clock()) if gate.write is not None else ()
-    return [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
+    rows: RawRows = [] if gate.tell is None else gate.tell(receipt.told, receipt.clock())
+    return rows
 
 
 def _once(given: Iterable[RawHeader], own: Iterable[RawHeader]) -> list[RawHeader]:

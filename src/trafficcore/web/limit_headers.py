@@ -15,7 +15,7 @@ from math import inf
 from typing import Any, Final
 
 from trafficcore.errors import ConfigError
-from trafficcore.live.limits import Bound
+from trafficcore.live.gauge import Gauge
 
 __all__ = ["KINDS", "NAMES", "RawRows", "Rows", "label", "teller", "writer"]
 
@@ -35,9 +35,9 @@ NAMES: Final = frozenset(
 #: Header names and values; text that is ASCII.
 Rows = list[tuple[str, str]]
 RawRows = list[tuple[bytes, bytes]]
-Met = Sequence[tuple[Bound, str, float]]
+Met = Sequence[tuple[Gauge, str, float]]
 #: The limits that a request met, each with what is left of it.
-Levels = list[tuple[Bound, tuple[int, int | None]]]
+Levels = list[tuple[Gauge, tuple[int, int | None]]]
 
 #: The greatest integer that a structured field can hold (RFC 9651).
 _MOST: Final = 999_999_999_999_999
@@ -57,6 +57,7 @@ def teller(kind: str, *, raw: bool) -> Callable[[Met, float], Any] | None:
     if words is None:
         return None
     form: Callable[[Rows], Any] = _encoded if raw else list
+    memo = f"{kind} {form.__name__}"
 
     def tell(met: Met, now: float) -> Any:
         if len(met) != 1:
@@ -64,9 +65,9 @@ def teller(kind: str, *, raw: bool) -> Callable[[Met, float], Any] | None:
         bound, key, _ = met[0]
         left = bound.left(key, now)
         try:
-            return bound.told[left]
+            return bound.told[memo][left]
         except KeyError:
-            told = bound.told
+            told = bound.told.setdefault(memo, {})
             if len(told) >= _MEMO:
                 told.clear()
             rows = told[left] = form(words([(bound, left)]))
@@ -83,7 +84,7 @@ def _words(kind: str) -> Callable[[Levels], Rows] | None:
 
 def _levels(met: Met, now: float) -> Levels:
     """Return what is left of each limit: of one that has several keys, by the emptiest of them."""
-    levels: dict[Bound, tuple[int, int | None]] = {}
+    levels: dict[Gauge, tuple[int, int | None]] = {}
     for bound, key, _ in met:
         left = bound.left(key, now)
         if bound not in levels or _waits(left) > _waits(levels[bound]):
@@ -101,7 +102,7 @@ def _encoded(rows: Rows) -> RawRows:
     return [(name.encode("ascii"), value.encode("ascii")) for name, value in rows]
 
 
-def label(bound: Bound) -> None:
+def label(bound: Gauge) -> None:
     """Work out once what a limit is called in these fields."""
     escaped = bound.name.replace("\\", "\\\\").replace('"', '\\"')
     window = f";w={_told(bound.window)}" if bound.window else ""
@@ -121,7 +122,7 @@ def _ietf(levels: Levels) -> Rows:
     return [("ratelimit-policy", policies), ("ratelimit", left)]
 
 
-def _item(bound: Bound, left: int, wait: int | None) -> str:
+def _item(bound: Gauge, left: int, wait: int | None) -> str:
     rest = "" if wait is None else f";t={_told(wait)}"
     return f"{bound.item};r={_told(left)}{rest}"
 

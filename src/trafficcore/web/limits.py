@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import ConfigError
+from trafficcore.live.gauge import Gauge
 from trafficcore.live.limits import Bound, Limit, bind
 from trafficcore.live.patterns import patterns
 from trafficcore.outcome import Reason
@@ -32,6 +33,8 @@ _PROBLEM: Final = "https://iana.org/assignments/http-problem-types#quota-exceede
 #: stands there for each, in a row.
 Met = tuple[tuple[Bound, str, float], ...]
 Request = Mapping[str, Any]
+#: The same of anybody's limits, for headers to tell of.
+Levels = tuple[tuple[Gauge, str, float], ...]
 
 
 def _everyone(_: Request) -> str:
@@ -81,7 +84,7 @@ class LimitGate:
 
     def __init__(
         self, limits: Iterable[Limit], *, headers: str = "none", problem: bool = False,
-        wsgi: bool = False,
+        wsgi: bool = False, declared: Callable[[Request], Levels] | None = None,
     ) -> None:  # fmt: skip
         self.limits = bind(limits)
         self.write = writer(headers)
@@ -89,6 +92,8 @@ class LimitGate:
         self.tell = teller(headers, raw=not wsgi)
         for bound in self.limits:
             label(bound)
+        #: Which limits further in refusals tell of as well.
+        self._declared = declared
         self._problem = problem
         self._wsgi = wsgi
         self._stages = tuple(_Stage(bound, wsgi=wsgi) for bound in self.limits)
@@ -127,7 +132,7 @@ class LimitGate:
                 return ((bound, key, 1),)
             if bound.lets_by():
                 return ((bound, key, 0),)
-            return self._refuse([], (bound, key, 1), now)
+            return self._refuse(request, [], (bound, key, 1), now)
         return self._decide(stages, request, now)
 
     def _decide(self, stages: tuple[_Stage, ...], request: Request, now: float) -> Met | Refusal:
@@ -145,7 +150,9 @@ class LimitGate:
                     met.append((bound, key, 0))
                 else:
                     self.give_back(tuple(met), now)
-                    return self._refuse([other for other in asked if other is not row], row, now)
+                    return self._refuse(
+                        request, [other for other in asked if other is not row], row, now
+                    )
         except BaseException:  # a shared file that is gone: nobody has paid for this request
             self.give_back(tuple(met), now)
             raise
@@ -194,8 +201,9 @@ class LimitGate:
                 bound.refund(key, cost, now)
 
     def _refuse(
-        self, others: list[tuple[Bound, str, float]], by: tuple[Bound, str, float], now: float
-    ) -> Refusal:
+        self, request: Request, others: list[tuple[Bound, str, float]],
+        by: tuple[Bound, str, float], now: float,
+    ) -> Refusal:  # fmt: skip
         """Word the refusal: it tells of every limit, and when all of them would grant."""
         bound = by[0]
         bound.refused += 1
@@ -207,7 +215,8 @@ class LimitGate:
             headers = (*headers, ("content-type", "application/problem+json"))
             body = _problem(limit.status, bound.name)
         if self.write is not None:
-            headers = (*headers, *self.write((*others, by), now))
+            further = () if self._declared is None else self._declared(request)
+            headers = (*headers, *self.write((*others, by, *further), now))
         due = max(
             each.earliest(its_key, now, its_cost)
             for each, its_key, its_cost in (*others, by)

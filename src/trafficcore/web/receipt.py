@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from trafficcore.errors import ConfigError
 
 if TYPE_CHECKING:
+    from trafficcore.live.gauge import Gauge
     from trafficcore.web.limits import Met
 
 __all__ = ["LIMITS", "Receipt", "receipt_of"]
@@ -20,12 +21,17 @@ LIMITS: Final = "trafficcore.limits"
 
 
 class Receipt:
-    """The limits that a request has met so far: `met`, in this order."""
+    """The limits that a request has met so far: `met`, in this order.
 
-    __slots__ = ("clock", "met")
+    Those that an engine's manifests set it are `declared`, where somebody tells of them: their
+    engine takes what they cost and gives it back.
+    """
+
+    __slots__ = ("clock", "declared", "met")
 
     clock: Callable[[], float]
     met: "Met"
+    declared: "tuple[tuple[Gauge, str, float], ...]"
 
     def begin(self, met: "Met", clock: Callable[[], float]) -> Self:
         """Fill in a receipt that has just been made; the shells, which make many, write this out.
@@ -33,8 +39,14 @@ class Receipt:
         There is no `__init__`: making an object and filling it in costs less without one.
         """
         self.met = met
+        self.declared = ()
         self.clock = clock
         return self
+
+    @property
+    def told(self) -> "tuple[tuple[Gauge, str, float], ...]":
+        """Every limit that headers tell of."""
+        return (*self.met, *self.declared)
 
     def remaining(self, name: str = "") -> int | None:
         """Return how many whole tokens a limit has left for this caller; None: it was not met.
@@ -42,7 +54,7 @@ class Receipt:
         Without a name, of the limit that has the fewest.
         """
         now = self.clock()
-        left = [bound.left(key, now)[0] for bound, key, _ in self.met if name in ("", bound.name)]
+        left = [gauge.left(key, now)[0] for gauge, key, _ in self.told if name in ("", gauge.name)]
         return min(left, default=None)
 
     def correct(self, actual: float, name: str = "") -> None:

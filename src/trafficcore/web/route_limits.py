@@ -91,7 +91,7 @@ def add_headers(limits: RouteLimits, request: MutableMapping[str, Any], headers:
     if write is None:
         return
     paid = receipt_of(request, limits.clock)
-    for name, value in write(paid.met, limits.clock()):
+    for name, value in write(paid.told, limits.clock()):
         if name not in headers:
             headers[name] = value
 

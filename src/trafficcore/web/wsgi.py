@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from trafficcore.engine import Engine, Permit, Queued, Rejection
+from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
@@ -38,13 +38,16 @@ class WsgiTraffic:
     runs: all but one of them may wait for a quota, the next is refused at once. None: the most that
     were seen at work at once. Where there is but one thread nobody waits.
 
-    `limits` are rate limits without a manifest, with an engine or without one: `headers` (`ietf`
-    or `envoy`) tells clients what is left, `problem` answers refusals as problem documents.
+    `limits` are rate limits without a manifest, with an engine or without one; `problem` answers
+    their refusals as problem documents. `headers` (`ietf` or `envoy`) tells clients what is left of
+    them, and of the rate limits that manifests set. Raises `ConfigError` for what cannot be.
     """
 
-    def __new__(cls, *_: Any, limits: Any = None, **__: Any) -> "WsgiTraffic":  # noqa: PYI034  # or a subclass
+    def __new__(  # noqa: PYI034  # or a subclass
+        cls, *_: Any, limits: Any = None, headers: Any = "none", problem: Any = False, **__: Any
+    ) -> "WsgiTraffic":
         """Choose the class that does no more than is asked for."""
-        if limits is None:
+        if limits is None and (headers == "none" or problem):
             return object.__new__(cls)
         from trafficcore.web.wsgi_limits import WsgiLimits
 
@@ -56,7 +59,7 @@ class WsgiTraffic:
         engine: Engine | None = None,
         *,
         limits: Iterable[Limit] | None = None,  # noqa: ARG002  # with some it is WsgiLimits
-        headers: str = "none",
+        headers: str = "none",  # noqa: ARG002  # with others as well
         problem: bool = False,
         request_labels: Labels | None = None,
         slow: Literal["start", "end"] = "start",
@@ -68,13 +71,15 @@ class WsgiTraffic:
             raise ConfigError("WsgiTraffic needs an engine, or limits")
         if not isinstance(engine, Engine):
             raise ConfigError(f"engine must be an Engine (Engine.load(…)), not {engine!r}")
-        if problem or headers != "none":
-            raise ConfigError("headers and problem say how limits answer: there are none")
+        if problem:
+            raise ConfigError("problem says how limits answer: there are none")
         if slow not in ("start", "end"):
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
         self.engine = engine
         self._labels = request_labels
+        #: What reads a request.
+        self.read: Callable[[Any, Labels | None], Facts] = wsgi_facts
         self._from_start = slow == "start"
         self._in_flight = slow_in_flight
         self._exchange = WatchedExchange if slow_in_flight else WsgiExchange
@@ -90,7 +95,7 @@ class WsgiTraffic:
         clock = self._clock
         if self._in_flight:
             self.engine.policies.table.look(clock())
-        verdict = self.engine.admit(wsgi_facts(environ, self._labels), clock())
+        verdict = self.engine.admit(self.read(environ, self._labels), clock())
         if isinstance(verdict, Queued):
             verdict = self._wait(verdict, environ)
         if isinstance(verdict, Rejection):

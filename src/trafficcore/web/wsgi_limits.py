@@ -10,8 +10,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from trafficcore.engine import Engine
+from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Limit
-from trafficcore.web.facts import Labels, wsgi_path
+from trafficcore.web.declared import Declared
+from trafficcore.web.facts import Labels, wsgi_facts, wsgi_path
 from trafficcore.web.limit_headers import NAMES, Rows
 from trafficcore.web.limits import LimitGate, Met
 from trafficcore.web.receipt import LIMITS, Receipt
@@ -48,9 +50,12 @@ class WsgiLimits(WsgiTraffic):
         threads: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if engine is None and limits is None:
+            raise ConfigError("WsgiTraffic needs an engine, or limits")
+        find = None
         if engine is not None:
             self.engine = engine
-            app = WsgiTraffic(
+            app = inner = WsgiTraffic(
                 app,
                 engine,
                 request_labels=request_labels,
@@ -59,8 +64,16 @@ class WsgiLimits(WsgiTraffic):
                 threads=threads,
                 clock=clock,
             )
+            if headers != "none":
+                declared = Declared(engine)
+                inner.read = declared.noting(wsgi_facts, clock)
+                find = lambda environ: declared.find(wsgi_facts(environ, request_labels))  # noqa: E731
         self.app = app
-        self.limits = LimitGate(limits or (), headers=headers, problem=problem, wsgi=True)
+        self.limits = LimitGate(
+            limits or (), headers=headers, problem=problem, wsgi=True, declared=find
+        )
+        #: Whether limits further in are told of as well, which the request has yet to meet.
+        self._further = find is not None
         self._clock = clock
 
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
@@ -70,7 +83,7 @@ class WsgiLimits(WsgiTraffic):
         if stages is None:
             stages = gate.find(environ.get("REQUEST_METHOD", "GET"), wsgi_path(environ))
         now = self._clock()
-        met = gate.decide(stages, environ, now)
+        met = gate.decide(stages, environ, now) if stages else ()
         receipt: Receipt | None = environ.get(LIMITS)
         if not isinstance(met, tuple):
             if receipt is not None:
@@ -80,11 +93,12 @@ class WsgiLimits(WsgiTraffic):
             if receipt is None:
                 environ[LIMITS] = receipt = _new(Receipt)  # `Receipt.begin` written out
                 receipt.met = met
+                receipt.declared = ()
                 receipt.clock = self._clock
             else:
                 receipt.met = (*receipt.met, *met)
             if gate.tell is not None:
-                own = gate.tell(met, now)
+                own = None if self._further else gate.tell(met, now)
                 start_response = partial(_start_headed, start_response, gate, receipt, met, own)
         return self.app(environ, start_response)
 
@@ -94,22 +108,22 @@ def _start_headed(
     gate: LimitGate,
     receipt: Receipt,
     met: Met,
-    own: Rows,
+    own: Rows | None,
     status: str,
     headers: list[tuple[str, str]],
     exc_info: ExcInfo | None = None,
 ) -> Callable[[bytes], object]:
     """Start the response with headers more, each unless it is there already.
 
-    `own` tell of what was `met` here; where the receipt has changed since, they are made anew.
+    `own` tell of what was `met` here; where there is more on the receipt, they are made anew.
     """
-    if receipt.met is not met and gate.write is not None:
-        own = gate.write(receipt.met, receipt.clock())
     rows = own
+    if rows is None or receipt.met is not met:
+        rows = [] if gate.tell is None else gate.tell(receipt.told, receipt.clock())
     for name, _ in headers:
         if name[:1] in "RrXx" and name.lower() in NAMES:
             names = {given.lower() for given, _ in headers}
-            rows = [row for row in own if row[0] not in names]
+            rows = [row for row in rows if row[0] not in names]
             break
     if exc_info is None:  # servers count their arguments
         return start_response(status, [*headers, *rows])
