@@ -26,13 +26,37 @@ from trafficcore import Engine
 from trafficcore.engine.events import EndpointEjected, EndpointReturned, Event
 from trafficcore.web.httpx import TrafficTransport
 
-HERE = Path(__file__).parent
 URL = "http://shop/"
 #: The client's own zone first, then the other of its region, then the other region.
 ZONES = {"a": "north/zone-a", "b": "north/zone-b", "c": "south/zone-c"}
 #: What happens to a zone, from and until when, in seconds of a run of 22.
 PLAN = (("a", "killed", 3, 11), ("b", "hangs", 6, 14), ("c", "late", 16, 20))
 LENGTH = 22
+
+
+POLICY = """\
+# Three zones, one after the other: calls go to the own zone, then to the other one of the region,
+# then to the other region.
+#
+# Two failures in a row eject a server for 8 seconds, and longer each time it is ejected again;
+# failed connections and timeouts are failures like any other. Every second the ejected ones are
+# looked at. All servers of a zone may be out at once: then the next zone is meant.
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: shop
+  namespace: default
+spec:
+  host: shop
+  trafficPolicy:
+    loadBalancer:
+      localityLbSetting: {enabled: true}
+    outlierDetection:
+      consecutive5xxErrors: 2
+      interval: 1s
+      baseEjectionTime: 8s
+      maxEjectionPercent: 100
+"""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -199,7 +223,7 @@ def call(client: httpx2.Client, log: Log, stop: threading.Event, pause: float) -
 
 def run(speed: float = 1, callers: int = 4, pause: float = 0.03) -> Log:
     """Play the plan, `speed` times as fast as it is written; return what was seen."""
-    policy = (HERE / "policy.yaml").read_text("utf-8")
+    policy = POLICY
     for seconds in (1, 8):
         policy = policy.replace(f": {seconds}s", f": {seconds / speed * 1000:.0f}ms")
     with serving(zone for zone in ZONES for _ in range(3)) as servers:

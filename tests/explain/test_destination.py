@@ -25,6 +25,7 @@ from trafficcore.spec import (
     Subset,
     TrafficPolicy,
     Warmup,
+    ZoneAwareLb,
 )
 
 
@@ -115,6 +116,21 @@ def test_a_subset_in_words_by_what_it_has_of_its_own() -> None:
         ("subset v2 calls in flight", f"In v2: {most}"),
         ("subset v2 port 80 balancing", f"In v2 on port 80: {drawn}"),
     ]
+
+
+def test_zones_by_their_callers_in_words() -> None:
+    def told(**settings: Any) -> list[tuple[str, str]]:
+        policy = TrafficPolicy(zone_aware=ZoneAwareLb(**settings))
+        found = meanings(attrs.evolve(destination(), policy=policy)).meanings
+        return [
+            (one.value, one.text) for one in found if "locality" in one.key or "over" in one.key
+        ]
+
+    assert told(enabled=False) == [("zone-aware: off", "Locality: all endpoints are alike.")]
+    (zones, over) = told(min_cluster_size=3, failover=(("r", "s"),))
+    assert zones[0] == "zone-aware from 3 endpoints on"
+    assert "with fewer than 3 healthy endpoints zones are not looked at" in zones[1]
+    assert over == ("s", "Calls from the region r that it cannot take go to s before others.")
 
 
 def test_hosts_say_how_many_go() -> None:

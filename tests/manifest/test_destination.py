@@ -21,6 +21,7 @@ from trafficcore.spec import (
     Subset,
     TrafficPolicy,
     Warmup,
+    ZoneAwareLb,
 )
 
 POLICY = "spec.trafficPolicy"
@@ -481,8 +482,6 @@ def test_the_old_name_of_least_request():
     [
         ("{backendUtilization: {weightUpdatePeriod: 1s}}",
          f"backendUtilization: {LATER}: {INSTEAD}"),
-        ("{zoneAwareLbSetting: {enabled: true, minClusterSize: 1}}",
-         f"zoneAwareLbSetting: {LATER}"),
     ],
 )  # fmt: skip
 def test_what_comes_later_is_checked_and_named(text, note):
@@ -643,6 +642,22 @@ def test_primes_are_primes(size):
 
 
 # -- localities ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "setting"),
+    [
+        ("{}", ZoneAwareLb()),
+        ("{enabled: false}", ZoneAwareLb(enabled=False)),
+        ("{minClusterSize: 2, failover: [{from: a, to: b}], failoverPriority: [x]}",
+         ZoneAwareLb(min_cluster_size=2, failover=(("a", "b"),), failover_priority=("x",))),
+    ],
+)  # fmt: skip
+def test_zones_by_their_callers(text, setting):
+    text = balancer(f"{{zoneAwareLbSetting: {text}}}")
+    clean(text)
+    assert the_destination(text).policy.zone_aware == setting
+    assert the_destination(text).policy.locality is None
 
 
 def test_a_locality_setting_is_on_unless_it_says_otherwise():

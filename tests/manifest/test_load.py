@@ -474,12 +474,10 @@ def test_indexes_and_lists_do_not_split_a_group():
 def test_inside_a_field_without_effect_only_faults_are_told():
     text = (
         "apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec:\n"
-        "  host: web\n  trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {enabled: true, "
-        "failover: [{from: a, to: b}]}}}\n"
+        "  host: web\n  trafficPolicy: {tls: {mode: SIMPLE, sni: web}}\n"
     )
-    field = "spec.trafficPolicy.loadBalancer.zoneAwareLbSetting"
-    assert remarks(text) == [f"{field}: has no effect in this version"]
-    assert the_fault(text.replace("to: b", "to: b/c")).startswith(f"{field}.failover[0].to: ")
+    assert remarks(text) == ["spec.trafficPolicy.tls: has no effect in process"]
+    assert the_fault(text.replace("sni", "sin")).startswith("spec.trafficPolicy.tls.sin: ")
 
 
 def test_a_file_of_nothing_but_faults_is_told_in_part():

@@ -41,6 +41,7 @@ def picker_of(
         hosts=None if make is None else partial(make, lock),
         panic_threshold=membership.panic_threshold,
         locality_weights=weights,
+        zone_aware=membership.zone_aware,
         previous=previous,
         lock=lock,
         guarded=held,

@@ -2,13 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
 from trafficcore.core.balance import Endpoint, Layout
 from trafficcore.core.outlier import Ejected, Ejector
 from trafficcore.core.outlier.snapshot import EndpointSnapshot
+
+#: Why zone-aware routing is off, by its reason.
+_WHY_OFF: Final = {
+    "callers_unknown": "nobody said how many callers are where (callers=)",
+    "hosts_in_one_zone": "all endpoints are in one zone",
+    "callers_in_one_zone": "all callers are in one zone",
+    "local_cluster_not_ok": "no caller is in the own zone",
+    "cluster_too_small": "fewer healthy endpoints than minClusterSize",
+}
 
 __all__ = ["balance_view", "ejection_view", "priorities_view"]
 
@@ -84,6 +93,7 @@ def _zones(layout: Layout | None) -> dict[str, Any] | None:
     return {
         "state": plan.state.value,
         "reason": plan.reason,
+        "why": _WHY_OFF.get(plan.reason, "the own zone first, as far as it carries its callers"),
         "local_percent": plan.local_percent / 100,
     }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from trafficcore.core.balance import Endpoint, SlowStart
+from trafficcore.core.balance import Endpoint, SlowStart, ZoneAware
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.declared import RouteNames
 from trafficcore.engine.discovery import Discovery, Polled
@@ -15,7 +15,7 @@ from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.hashing import Hashing
 from trafficcore.engine.identity import Identity, host_matches, strip_port
-from trafficcore.engine.istio_locality import Assignment, assign
+from trafficcore.engine.istio_locality import Assignment, assign, assign_zone_aware
 from trafficcore.engine.istio_outlier import envoy_settings
 from trafficcore.engine.membership import Membership
 from trafficcore.engine.picking import Draw, hosts_picker
@@ -233,7 +233,16 @@ def _membership(
     if policy.outlier is not None:
         settings, panic = envoy_settings(policy.outlier, istio=identity.istio)
 
+    zones = policy.zone_aware
+
     def place(members: list[Endpoint]) -> Assignment:
+        if zones is not None:
+            setting = LocalityLb(
+                enabled=zones.enabled,
+                failover=zones.failover,
+                failover_priority=zones.failover_priority,
+            )
+            return assign_zone_aware(members, identity.locality, identity.labels, setting)
         return assign(
             members,
             identity.locality,
@@ -255,6 +264,13 @@ def _membership(
         hashing=None if policy.hashing is None else Hashing(policy.hashing, draw),
         warmup=_slow_start(policy),
         retry_caps=policy.retry_caps,
+        zone_aware=None
+        if zones is None or not zones.enabled
+        else ZoneAware(
+            own=identity.locality,
+            callers=identity.callers,
+            min_cluster_size=zones.min_cluster_size,
+        ),
     )
 
 

@@ -97,6 +97,7 @@ class Engine:
         gateway: bool = False,
         locality: str = "",
         istio: str | None = None,
+        callers: Mapping[str, int] | None = None,
         hosts: Mapping[str, Iterable[str]] | None = None,
         endpoints: Endpoints | None = None,
         root_namespace: str = "istio-system",
@@ -109,8 +110,9 @@ class Engine:
 
         `source` is a file, a folder, YAML text or a list of them. `labels`, `namespace`, `gateway`
         and `locality` (`region/zone/sub-zone`) say who this process is; `istio` which version its
-        outlier detection is of (up to "1.22" the first host always goes); `hosts` maps the virtual
-        hosts it stands for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
+        outlier detection is of (up to "1.22" the first host always goes); `callers` how many like
+        it run in which locality, for zone-aware routing; `hosts` maps the virtual hosts it stands
+        for (`name` or `name:port`) to their Hosts; `endpoints` maps services to
         their endpoints, or to what finds them (`trafficcore.discovery`). `mode` None:
         `TRAFFICCORE_MODE`, else `enforce`. `listeners` None: transitions are logged under
         `trafficcore`. `share="host"`: workers of this machine share rate limits that do not say
@@ -120,18 +122,12 @@ class Engine:
 
         identity = Identity(
             labels=dict(labels or {}), namespace=namespace, gateway=gateway, locality=locality,
-            root_namespace=root_namespace, hosts=hosts or {}, istio=istio,
+            root_namespace=root_namespace, hosts=hosts or {}, istio=istio, callers=callers or {},
         )  # fmt: skip
         return load_engine(
-            cls,
-            source,
-            mode=mode,
-            listeners=listeners,
-            identity=identity,
-            endpoints=endpoints,
-            max_waiting=max_waiting,
-            share=share,
-        )
+            cls, source, mode=mode, listeners=listeners, identity=identity, endpoints=endpoints,
+            max_waiting=max_waiting, share=share,
+        )  # fmt: skip
 
     def reload(
         self,

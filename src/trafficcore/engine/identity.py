@@ -69,7 +69,8 @@ class Identity:
     """The process: `labels`, `namespace`, `gateway`, `locality`, and its `hosts`.
 
     `hosts` maps a virtual host's name, with or without a port, to the Hosts it answers to. `istio`
-    is the version it is held to, None: the newest.
+    is the version it is held to, None: the newest. `callers` are how many processes of its sort,
+    itself among them, run in which locality.
     """
 
     labels: Mapping[str, str] = attrs.field(factory=dict)
@@ -79,10 +80,14 @@ class Identity:
     root_namespace: str = "istio-system"
     hosts: Declared = attrs.field(default=(), converter=_to_declared)
     istio: str | None = None
+    callers: Mapping[str, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Have a short name mean the service it is short for, as in a manifest."""
         always_first(self.istio)  # raises for what is no version
+        for place, count in self.callers.items():
+            if not isinstance(count, int) or count < 0:
+                raise ConfigError(f"callers of {place} must be a whole number, not {count!r}")
         known = {name for name, _, _ in self.hosts}
         more = [
             (full, port, hosts | {full})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import attrs
 
-from trafficcore.core.balance import Endpoint, SlowStart
+from trafficcore.core.balance import Endpoint, SlowStart, ZoneAware
 from trafficcore.core.outlier import Settings
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.hashing import Hashing
@@ -25,7 +25,8 @@ class Membership:
     of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
     `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
     not a list; `entries` are the ServiceEntries that name them. `retry_caps` bounds retries, None:
-    it does not. `subset` is the name of one, and `labels` are what its endpoints have.
+    it does not. `zone_aware` knows the callers where zones are balanced
+    by them. `subset` is the name of one, and `labels` are what its endpoints have.
     """
 
     rule: Rule | None
@@ -40,6 +41,7 @@ class Membership:
     entries: tuple[Rule, ...] = ()
     warmup: SlowStart | None = None
     retry_caps: RetryCaps | None = None
+    zone_aware: ZoneAware | None = None
     subset: str = ""
     labels: tuple[tuple[str, str], ...] = ()
 

@@ -64,4 +64,4 @@ def _policy(policy: TrafficPolicy, hosts: int | None, istio: str | None) -> Iter
         yield Meaning("calls in flight", f"at most {most}", text)
     yield from caps_meanings(policy.retry_caps)
     yield from balancing_meanings(policy)
-    yield from locality_meanings(policy.locality, outlier=policy.outlier is not None)
+    yield from locality_meanings(policy)

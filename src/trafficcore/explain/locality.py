@@ -6,7 +6,7 @@ from trafficcore.core.balance import Level, priority_loads
 from trafficcore.engine.istio_locality import assign
 from trafficcore.explain.meaning import Meaning
 from trafficcore.explain.words import listed
-from trafficcore.spec import LocalityLb
+from trafficcore.spec import LocalityLb, TrafficPolicy, ZoneAwareLb
 
 __all__ = ["locality_meanings"]
 
@@ -14,9 +14,13 @@ __all__ = ["locality_meanings"]
 _MANY = 100
 
 
-def locality_meanings(setting: LocalityLb | None, *, outlier: bool) -> Iterator[Meaning]:
-    """Yield what `localityLbSetting` means; none is as the mesh has it, which is on."""
-    used = LocalityLb() if setting is None else setting
+def locality_meanings(policy: TrafficPolicy) -> Iterator[Meaning]:
+    """Yield what the locality setting means; none is as the mesh has it, which is on."""
+    if policy.zone_aware is not None:
+        yield from _zone_aware(policy.zone_aware)
+        return
+    outlier = policy.outlier is not None
+    used = LocalityLb() if policy.locality is None else policy.locality
     why = assign((), "", {}, outlier, used).why
     yield Meaning("locality", why, f"Locality: {why}.")
     if not used.enabled:
@@ -30,6 +34,21 @@ def locality_meanings(setting: LocalityLb | None, *, outlier: bool) -> Iterator[
         text = f"Calls from the region {origin} that it cannot take go to {target} before others."
         yield Meaning(f"failover from {origin}", target, text)
     yield _spill()
+
+
+def _zone_aware(setting: ZoneAwareLb) -> Iterator[Meaning]:
+    if not setting.enabled:
+        yield Meaning("locality", "zone-aware: off", "Locality: all endpoints are alike.")
+        return
+    text = (
+        "Endpoints of the own region come first. In it calls stay in the own zone as far as its"
+        " endpoints carry its callers' share, and go by what the others have left over beyond that;"
+        f" with fewer than {setting.min_cluster_size} healthy endpoints zones are not looked at."
+    )
+    yield Meaning("locality", f"zone-aware from {setting.min_cluster_size} endpoints on", text)
+    for origin, target in setting.failover:
+        text = f"Calls from the region {origin} that it cannot take go to {target} before others."
+        yield Meaning(f"failover from {origin}", target, text)
 
 
 def _distribute(setting: LocalityLb) -> Iterator[Meaning]:

@@ -8,7 +8,11 @@ from typing import Any
 from trafficcore.manifest.common import HOST, PORT, Document, Kind
 from trafficcore.manifest.destination_hash import build_hash
 from trafficcore.manifest.destination_lb import LOAD_BALANCER, build_simple, build_warmup
-from trafficcore.manifest.destination_locality import build_locality, tell_failover
+from trafficcore.manifest.destination_locality import (
+    build_locality,
+    build_zone_aware,
+    tell_failover,
+)
 from trafficcore.manifest.destination_outlier import OUTLIER_DETECTION, build_outlier
 from trafficcore.manifest.destination_pool import (
     CONNECTION_POOL,
@@ -140,6 +144,7 @@ def _build_traffic_policy(*records: Record | None) -> TrafficPolicy:
     return TrafficPolicy(
         outlier=build_outlier(part("outlierDetection")),
         locality=build_locality(balancer),
+        zone_aware=build_zone_aware(balancer),
         simple=build_simple(balancer),
         hashing=build_hash(balancer),
         warmup=build_warmup(balancer),

@@ -83,7 +83,7 @@ LOAD_BALANCER = Object(
         ),
         Field("consistentHash", CONSISTENT_HASH),
         Field("localityLbSetting", LOCALITY),
-        _later("zoneAwareLbSetting", ZONE_AWARE),
+        Field("zoneAwareLbSetting", ZONE_AWARE),
         _later("backendUtilization", _BACKEND_UTILIZATION, _INSTEAD),
         Field("warmup", _WARMUP),
         Field("warmupDurationSecs", _MILLI, instead="warmup.duration"),

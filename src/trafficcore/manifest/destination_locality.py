@@ -5,9 +5,9 @@ from trafficcore.manifest.nodes import Mapping, Node
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.shapes import ListOf, MapOf
 from trafficcore.manifest.types import BOOL, TEXT, Int, Text
-from trafficcore.spec import LocalityLb
+from trafficcore.spec import LocalityLb, ZoneAwareLb
 
-__all__ = ["LOCALITY", "ZONE_AWARE", "build_locality", "tell_failover"]
+__all__ = ["LOCALITY", "ZONE_AWARE", "build_locality", "build_zone_aware", "tell_failover"]
 
 _TOPOLOGY = frozenset(
     (
@@ -118,10 +118,10 @@ LOCALITY = Object(
 )
 ZONE_AWARE = Object(
     (
-        Field("enabled", BOOL),
+        Field("enabled", BOOL, default=True),
         Field("failover", _FAILOVER),
         Field("failoverPriority", ListOf(TEXT)),
-        Field("minClusterSize", Int(least=1, high=2**32 - 1, name="uint32")),
+        Field("minClusterSize", Int(least=1, high=2**32 - 1, name="uint32"), default=6),
     )
 )
 
@@ -149,8 +149,23 @@ def build_locality(balancer: Record | None) -> LocalityLb | None:
         distribute=tuple(
             (rule.values["from"], rule.values["to"]) for rule in record.get("distribute", ())
         ),
-        failover=tuple(
-            (rule.get("from", ""), rule.get("to", "")) for rule in record.get("failover", ())
-        ),
+        failover=_failover(record),
         failover_priority=record.get("failoverPriority", ()),
     )
+
+
+def build_zone_aware(balancer: Record | None) -> ZoneAwareLb | None:
+    """Make the zone-aware setting of a `loadBalancer`."""
+    record = balancer and balancer.sub("zoneAwareLbSetting")
+    if not record:
+        return None
+    return ZoneAwareLb(
+        enabled=record.get("enabled", True),
+        failover=_failover(record),
+        failover_priority=record.get("failoverPriority", ()),
+        min_cluster_size=record.get("minClusterSize", 6),
+    )
+
+
+def _failover(record: Record) -> tuple[tuple[str, str], ...]:
+    return tuple((rule.get("from", ""), rule.get("to", "")) for rule in record.get("failover", ()))

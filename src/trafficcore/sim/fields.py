@@ -43,6 +43,7 @@ _PROCESS = Object(
         Field("gateway", BOOL, default=False),
         Field("locality", TEXT),
         Field("istio", Text(check=_version, name="version")),
+        Field("callers", MapOf(Int(least=0, most=1_000_000))),
         Field("hosts", MapOf(ListOf(TEXT))),
         Field("mode", Text(choices=("enforce", "shadow", "off")), default="enforce"),
         Field("max_waiting", Int(least=0, most=10_000_000), default=10_000),

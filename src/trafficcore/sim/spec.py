@@ -47,6 +47,7 @@ class Process:
     gateway: bool = False
     locality: str = ""
     istio: str | None = None
+    callers: tuple[tuple[str, int], ...] = ()
     root_namespace: str = "istio-system"
     hosts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     mode: str = "enforce"

@@ -86,6 +86,7 @@ class World:
                 gateway=process.gateway,
                 locality=process.locality,
                 istio=process.istio,
+                callers=dict(process.callers),
                 root_namespace=process.root_namespace,
                 hosts=dict(process.hosts),
             ),

@@ -8,6 +8,7 @@ from trafficcore.spec.balancing import (
     Subset,
     TrafficPolicy,
     Warmup,
+    ZoneAwareLb,
 )
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTarget, RouteTest
@@ -102,6 +103,7 @@ __all__ = [
     "Warmup",
     "Workload",
     "WorkloadParameters",
+    "ZoneAwareLb",
     "full_name",
     "pattern",
     "split_address",

@@ -14,6 +14,7 @@ __all__ = [
     "Subset",
     "TrafficPolicy",
     "Warmup",
+    "ZoneAwareLb",
 ]
 
 
@@ -28,6 +29,19 @@ class LocalityLb:
     distribute: tuple[tuple[str, tuple[tuple[str, int], ...]], ...] = ()
     failover: tuple[tuple[str, str], ...] = ()
     failover_priority: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ZoneAwareLb:
+    """Istio's `zoneAwareLbSetting`: the own region first, and zones of it by their callers' share.
+
+    Below `min_cluster_size` healthy endpoints zones are not looked at.
+    """
+
+    enabled: bool = True
+    failover: tuple[tuple[str, str], ...] = ()
+    failover_priority: tuple[str, ...] = ()
+    min_cluster_size: int = 6
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +95,7 @@ class TrafficPolicy:
 
     outlier: OutlierDetection | None = None
     locality: LocalityLb | None = None
+    zone_aware: ZoneAwareLb | None = None
     simple: str = ""
     hashing: ConsistentHash | None = None
     warmup: Warmup | None = None

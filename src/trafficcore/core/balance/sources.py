@@ -15,7 +15,7 @@ from trafficcore.core.balance.endpoint import Endpoint
 from trafficcore.core.balance.layout import DEGRADED, HEALTHY, PANIC, Source
 from trafficcore.core.balance.locality_weighted import Zone, effective_weight
 from trafficcore.core.balance.priority import FULL, Level, Loads
-from trafficcore.core.balance.zone_aware import ZonePlan, zone_plan
+from trafficcore.core.balance.zone_aware import Routing, ZonePlan, zone_plan
 
 __all__ = ["ZoneAware", "by_priority", "level_of", "plan_zones", "sources_of"]
 
@@ -24,7 +24,10 @@ Hosts = Sequence[Endpoint]
 
 @attrs.frozen(kw_only=True)
 class ZoneAware:
-    """What zone-aware routing knows of the callers: their own locality, and how many are where."""
+    """What zone-aware routing knows of the callers: their own locality, and how many are where.
+
+    Where nobody knows how many, it is off.
+    """
 
     own: str
     callers: Mapping[str, int]
@@ -55,6 +58,8 @@ def plan_zones(hosts: Hosts, settings: ZoneAware) -> tuple[list[str], ZonePlan]:
     for host in hosts:
         good = host.healthy and not host.degraded
         counts[host.locality] = counts.get(host.locality, 0) + good
+    if not settings.callers:
+        return [], ZonePlan(state=Routing.NONE, reason="callers_unknown")
     own = settings.own
     places = sorted(counts, key=lambda place: (place != own, place))
     callers = sorted(settings.callers.items(), key=lambda item: (item[0] != own, item[0]))
