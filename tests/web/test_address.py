@@ -85,6 +85,20 @@ def test_whatever_a_header_holds_it_is_read(lines):
         assert isinstance(client("10.0.0.1", *lines, header=header), str)
 
 
+@pytest.mark.parametrize("header", ["x-forwarded-for", "forwarded"])
+def test_the_peer_of_a_unix_socket_is_believed_by_name(header):
+    line = "203.0.113.9" if header == "x-forwarded-for" else "for=203.0.113.9"
+    behind, trusting = networks(["unix"]), networks(["unix", "203.0.113.0/24"])
+    assert client("", line, header=header, trusted=behind) == "203.0.113.9"
+    assert client("", line, header=header, trusted=TRUSTED) == ""
+    assert client("", header=header, trusted=behind) == ""
+    assert client("198.51.100.7", line, header=header, trusted=behind) == "198.51.100.7"
+    assert client("unix", line, header=header, trusted=behind) == "unix"
+    more = "198.51.100.7, 203.0.113.9"
+    assert client("", more, trusted=trusting) == "198.51.100.7"
+    assert client("", more, trusted=behind) == "203.0.113.9"
+
+
 @pytest.mark.parametrize(
     ("address", "key"),
     [
@@ -101,5 +115,5 @@ def test_a_client_is_an_address_or_a_64(address, key):
 
 
 def test_what_is_no_network_is_told():
-    with pytest.raises(ConfigError, match="an address or a network, not 'proxy'"):
+    with pytest.raises(ConfigError, match="an address, a network or \"unix\", not 'proxy'"):
         networks(["10.0.0.0/8", "proxy"])

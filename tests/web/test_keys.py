@@ -50,6 +50,14 @@ def test_a_peer_without_an_address_is_one_client():
     assert found == "2001:db8::/64"
 
 
+def test_behind_a_proxy_at_a_unix_socket_each_client_is_its_own():
+    by = client_address(["unix"])
+    nobody = {"asgi": {"client": None}, "wsgi": {"REMOTE_ADDR": ""}}
+    assert both(by, [("x-forwarded-for", "198.51.100.7")], **nobody) == "198.51.100.7"
+    assert both(by, **nobody) == "unknown"
+    assert both(by, [("x-forwarded-for", "198.51.100.7")]) == "203.0.113.9"
+
+
 def test_only_headers_that_proxies_write_are_believed():
     with pytest.raises(ConfigError, match="x-forwarded-for, forwarded, not 'x-real-ip'"):
         client_address(["10.0.0.0/8"], header="x-real-ip")

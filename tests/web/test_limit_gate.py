@@ -149,7 +149,6 @@ def test_the_memo_of_paths_is_bounded():
         (lambda: Limit("1/s", cost=2), "cost must be above 0 and at most 1, not 2"),
         (lambda: Limit("1/s", cost=float("nan")), "cost must be above 0"),
         (lambda: Limit("1/s", name="é"), "printable ASCII"),
-        (lambda: Limit("1/s", exempt="/health"), "exempt must be a function of the request"),
         (lambda: LimitGate(["1/s"]), "limits must be Limit"),
         (
             lambda: LimitGate([Limit("1/s", name="a"), Limit("2/s", name="a")]),
@@ -299,3 +298,32 @@ def test_new_keys_that_share_a_bucket_are_told_of_once(caplog):
     for number in range(6):
         ask(gate, x_key=str(number))
     assert caplog.messages == ["limit 'keys': all 2 keys are in use; new ones share one bucket"]
+
+
+@pytest.mark.parametrize(
+    ("exempt", "left_out", "met"),
+    [
+        ("/health", ["GET /health", "POST /health"], ["GET /", "GET /health/x"]),
+        (["/health", "GET /static/*"], ["GET /health", "GET /static/a/b"], ["POST /static/a"]),
+        ([], [], ["GET /"]),
+        (lambda facts: facts.path == "/health", ["GET /health"], ["GET /"]),
+    ],
+)
+def test_exempt_is_said_in_the_words_of_on(exempt, left_out, met):
+    gate = LimitGate([Limit("1/day", capacity=100, exempt=exempt)])
+    stages = [gate.everywhere] if gate.everywhere is not None else []
+    for text, count in [*((text, 0) for text in left_out), *((text, 1) for text in met)] * 2:
+        method, path = text.split(" ", 1)
+        assert ask(gate, path=path, method=method) == count, text
+        for each in stages:  # what a shell asks where it need not look at paths
+            assert len(gate.decide(each, scope(path, method), 0)) == count
+
+
+@pytest.mark.parametrize("what", ["by", "on", "exempt", "cost"])
+def test_a_function_whose_answer_would_have_to_be_awaited_is_told(what):
+    async def later():
+        return "anything"
+
+    gate = LimitGate([Limit("1/day", **{what: lambda facts: later()})])
+    with pytest.raises(ConfigError):
+        ask(gate)

@@ -336,7 +336,7 @@ def test_threads_never_get_one_too_many(clock):
     [
         ({"LIMIT": []}, "'LIMIT'\\] is unknown: there are LIMITS, HEADERS, PROBLEM, CLOCK"),
         ({"LIMITS": ["1/s"]}, "limits must be Limit"),
-        ({"LIMITS": [Limit("1/s", by="key")]}, "by must be a key such as header"),
+        ({"LIMITS": Limit("1/s")}, "put this one into brackets"),
         ({"HEADERS": "all"}, "headers must be one of none, ietf, envoy"),
     ],
 )

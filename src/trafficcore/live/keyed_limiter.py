@@ -21,6 +21,7 @@ from trafficcore.errors import ImpossibleCost, Rejected
 from trafficcore.live.calls import Entry, before
 from trafficcore.live.desks import Desks
 from trafficcore.live.followers import Followers
+from trafficcore.live.functions import check_function, check_plain
 from trafficcore.live.key_limiter import KeyLimiter
 from trafficcore.live.overflow import warn_of_overflow
 from trafficcore.live.parking import wait_in_loop, wait_in_thread
@@ -98,6 +99,8 @@ class KeyedRateLimiter:
         members: int = 1,
         member: int | None = None,
     ) -> None:
+        if known is not None:
+            check_function("known", known)
         numbers = read_rate(rate, capacity)
         self.rate, self.capacity = counted_here(*numbers, name, share, members, member)
         self.name = name
@@ -251,6 +254,7 @@ class KeyedRateLimiter:
 
     def by(self, key: Callable[P, str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """Decorate a function: each call takes a token of `key(*its arguments)`, or raises."""
+        check_plain("by", key)
 
         def check(*args: P.args, **kwargs: P.kwargs) -> None:
             self._check(key(*args, **kwargs), 1)

@@ -7,10 +7,9 @@ State   A bucket, or one for each key in bounded memory; three counts.
 Cost    That of its machine: `core.limit.Gcra`, `KeyedGcra`.
 """
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from random import random
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -18,27 +17,14 @@ from trafficcore.core.limit import KeyedGcra, bucket
 from trafficcore.core.limit.amounts import checked
 from trafficcore.engine.guard import guarded, new_lock
 from trafficcore.errors import ConfigError
+from trafficcore.live.functions import answer_of
 from trafficcore.live.gauge import Gauge, Sole
+from trafficcore.live.limit_checks import check_limit, header_pairs
 from trafficcore.live.overflow import warn_of_overflow
-from trafficcore.live.patterns import patterns
 from trafficcore.live.rates import read_rate
 from trafficcore.live.sharing import check_shared, counted_here, shared_bucket, shared_keyed
 
-__all__ = ["Bound", "Limit", "bind"]
-
-#: A name goes into a header as a string: printable ASCII.
-_NAME: Final = re.compile(r"[ -~]+\Z")
-
-
-def _header_pairs(given: Any) -> tuple[tuple[str, str], ...]:
-    """Take headers as a mapping or as pairs; anything else is a `ConfigError`."""
-    pairs = tuple(given.items() if isinstance(given, Mapping) else given)
-    for pair in pairs:
-        if not (isinstance(pair, tuple) and [type(part) for part in pair] == [str, str]):
-            raise ConfigError(f"headers must be a mapping or pairs of texts, not {pair!r}")
-        if any(mark in part for part in pair for mark in "\r\n\0"):
-            raise ConfigError(f"a header must be one line, not {pair!r}")
-    return pairs
+__all__ = ["Bound", "Limit", "bind", "listed"]
 
 
 @attrs.frozen
@@ -48,21 +34,21 @@ class Limit:
     `by` keeps it by key (`header("x-api-key")`, `client_address()`, a function of `Facts`; None:
     one bucket for all), at most `max_keys` of them; keys for which `known` holds always have a
     bucket of their own. `on` says which requests it is about: `"/v1/*"`, `"POST /orders"`,
-    `"/users/{id}"`, several of them, or a function of `Facts`; `exempt` leaves some out. `cost` is
-    a number or a function of `Facts`, whose 0 is free. A refusal is answered `status`, `body` and
-    `headers`.
+    `"/users/{id}"`, several of them, or a function of `Facts`; `exempt` says in the same words
+    which are left out. `cost` is a number or a function of `Facts`, whose 0 is free. A refusal is
+    answered `status`, `body` and `headers`. No function is an `async` one.
 
     `share="host"` is one limit for all workers of a machine, by its `name`; `members=4` gives each
     of four workers its part. `shadow` counts and refuses nothing; `enforced` is the percentage of
     refusals that are carried out, `enabled` that of requests the limit looks at (Envoy's two).
-    Raises `ConfigError` for what cannot be.
+    Raises `ConfigError`, when it is written down, for what cannot be.
     """
 
     rate: float | str
     capacity: float | None = attrs.field(default=None)
     by: Any = attrs.field(default=None, kw_only=True)
     on: Any = attrs.field(default="*", kw_only=True)
-    exempt: Callable[[Any], bool] | None = attrs.field(default=None, kw_only=True)
+    exempt: Any = attrs.field(default=None, kw_only=True)
     cost: float | Callable[[Any], float] = attrs.field(default=1, kw_only=True)
     name: str = attrs.field(default="", kw_only=True)
     max_keys: int = attrs.field(default=100_000, kw_only=True)
@@ -73,33 +59,14 @@ class Limit:
     status: int = attrs.field(default=429, kw_only=True)
     body: str = attrs.field(default="local_rate_limited", kw_only=True)
     headers: tuple[tuple[str, str], ...] = attrs.field(
-        default=(), kw_only=True, converter=_header_pairs
+        default=(), kw_only=True, converter=header_pairs
     )
     shadow: bool = attrs.field(default=False, kw_only=True)
     enabled: float = attrs.field(default=100, kw_only=True)
     enforced: float = attrs.field(default=100, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
-        _, capacity = read_rate(self.rate, self.capacity)
-        if self.name and not _NAME.match(self.name):
-            raise ConfigError(f"a limit's name must be printable ASCII, not {self.name!r}")
-        if not isinstance(self.status, int) or not 400 <= self.status <= 599:
-            raise ConfigError(f"a refusal's status must be from 400 to 599, not {self.status!r}")
-        if self.exempt is not None and not callable(self.exempt):
-            raise ConfigError(f"exempt must be a function of the request, not {self.exempt!r}")
-        if not isinstance(self.body, str):
-            raise ConfigError(f"a refusal's body must be a text, not {self.body!r}")
-        if not callable(self.cost) and not isinstance(self.cost, (int, float)):
-            raise ConfigError(f"cost must be a number or a function, not {self.cost!r}")
-        if not callable(self.cost) and not 0 < self.cost <= capacity and capacity:
-            raise ConfigError(f"cost must be above 0 and at most {capacity}, not {self.cost!r}")
-        for what in ("enabled", "enforced"):
-            percent = getattr(self, what)
-            if not 0 <= percent <= 100:
-                raise ConfigError(f"{what} must be a percentage from 0 to 100, not {percent!r}")
-        if self.share == "host" and self.known is not None:
-            raise ConfigError('known goes with buckets of this process, not with share="host"')
-        patterns(self.on)
+        check_limit(self)
 
 
 class Bound(Gauge):
@@ -156,7 +123,9 @@ class Bound(Gauge):
         cost = self.limit.cost
         if not callable(cost):
             return cost
-        amount: float = checked(f"the cost that limit {self.name!r} asks", cost(facts))
+        amount: float = checked(
+            f"the cost that limit {self.name!r} asks", answer_of("cost", cost(facts))
+        )
         return amount
 
     def lets_by(self) -> bool:
@@ -193,11 +162,7 @@ def bind(limits: Iterable[Limit]) -> tuple[Bound, ...]:
     """Put limits to work; two of one name are a `ConfigError`."""
     bound = []
     seen: set[str] = set()
-    if isinstance(limits, Limit):
-        raise ConfigError("limits must be a list of limits: put this one into brackets")
-    for number, limit in enumerate(limits, 1):
-        if not isinstance(limit, Limit):
-            raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')
+    for number, limit in enumerate(listed(limits), 1):
         name = limit.name or (str(limit.rate) if isinstance(limit.rate, str) else f"limit-{number}")
         if name in seen:
             if limit.name:
@@ -206,3 +171,16 @@ def bind(limits: Iterable[Limit]) -> tuple[Bound, ...]:
         seen.add(name)
         bound.append(Bound(limit, name))
     return tuple(bound)
+
+
+def listed(limits: Any) -> tuple[Limit, ...]:
+    """Return limits as a tuple; `ConfigError` for what is no list of them."""
+    if isinstance(limits, Limit):
+        raise ConfigError("limits must be a list of limits: put this one into brackets")
+    if isinstance(limits, str) or not isinstance(limits, Iterable):
+        raise ConfigError(f'limits must be a list of Limit("100/min"), not {limits!r}')
+    found = tuple(limits)
+    for limit in found:
+        if not isinstance(limit, Limit):
+            raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')
+    return found

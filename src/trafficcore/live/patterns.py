@@ -5,6 +5,7 @@
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import attrs
@@ -37,24 +38,24 @@ class Pattern:
         return (not self.methods or method in self.methods) and self.path.match(path) is not None
 
 
-def patterns(on: Any) -> tuple[Pattern, ...]:
-    """Read `on`: a text or several; () for a function, which is asked each time."""
-    if callable(on):
+def patterns(given: Any, what: str = "on") -> tuple[Pattern, ...]:
+    """Read `on` or `exempt`: a text or several; () for a function, which is asked each time."""
+    if callable(given):
         return ()
-    texts = (on,) if isinstance(on, str) else tuple(on)
-    if not texts:
+    texts = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if not texts and what == "on":
         raise ConfigError("on must name a path, such as '/v1/*'")
-    return tuple(_pattern(text) for text in texts)
+    return tuple(_pattern(text, what) for text in texts)
 
 
-def _pattern(text: Any) -> Pattern:
+def _pattern(text: Any, what: str) -> Pattern:
     methods, _, path = text.strip().rpartition(" ") if isinstance(text, str) else ("", "", "")
     methods = methods.strip()
     if not (path == "*" or path.startswith("/")) or (methods and not _METHODS.match(methods)):
-        raise ConfigError(f"on must be a path such as '/v1/*' or 'GET /v1/*', not {text!r}")
+        raise ConfigError(f"{what} must be a path such as '/v1/*' or 'GET /v1/*', not {text!r}")
     for method in methods.split("|") if methods else ():
         if method not in _KNOWN_METHODS:
-            raise ConfigError(f"on must name methods of HTTP, and {method!r} is none: {text!r}")
+            raise ConfigError(f"{what} must name methods of HTTP, and {method!r} is none: {text!r}")
     below = path == "*" or path.endswith("/*")
     stem = _HOLE.sub("*", path[:-1] if below else path)
     expression = re.escape(stem).replace(r"\*", "[^/]*") + (".*" if below else "")

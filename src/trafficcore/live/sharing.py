@@ -18,6 +18,7 @@ from trafficcore.live.workers import warn_of_workers
 
 __all__ = [
     "check_shared",
+    "counted",
     "counted_here",
     "part_of",
     "shared_bucket",
@@ -44,10 +45,23 @@ def counted_here(
     members: int = 1,
     member: int | None = None,
 ) -> tuple[float, float]:
+    """Return what `counted` does.
+
+    Where no sharing is asked for, and there seem to be other workers, the log says that they count
+    apart.
+    """
+    numbers = counted(rate, capacity, share, members, member)
+    if share is None and members == 1:
+        warn_of_workers(f"rate limit {name!r}" if name else "a rate limit")
+    return numbers
+
+
+def counted(
+    rate: float, capacity: float, share: str | None, members: int, member: int | None
+) -> tuple[float, float]:
     """Return the rate and the capacity of the bucket that this process counts in.
 
-    A sharing that cannot work is a `ConfigError`. Where none is asked for, and there seem to be
-    other workers, the log says that they count apart.
+    A sharing that cannot work is a `ConfigError`.
     """
     _check(share)
     if share == "host":
@@ -55,8 +69,6 @@ def counted_here(
             raise ConfigError(f'share="host" is one limit for all: members={members} divides it')
         return rate, capacity
     part = part_of(capacity, rate, members, member)
-    if share is None and members == 1:
-        warn_of_workers(f"rate limit {name!r}" if name else "a rate limit")
     return part[1], part[0]
 
 
@@ -114,7 +126,7 @@ def shared_keyed(name: str, capacity: float, rate: float, max_keys: int) -> Any:
     """
     from trafficcore.store import SharedKeyed
 
-    if not max_keys >= 1:
+    if not _whole(max_keys) or max_keys < 1:
         raise ConfigError(f"max_keys must be at least 1, not {max_keys!r}")
     key = _key(f"keyed:{max_keys}", name, capacity, rate)
     digest = blake2b(key.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -16,7 +16,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from math import inf
+from math import inf, isnan
 from typing import Any, Final, Protocol
 
 from trafficcore.errors import ConfigError
@@ -288,6 +288,10 @@ def patience(timeout: float | None) -> float:
     """Return a timeout as seconds; `inf` where there is none."""
     if timeout is None:
         return inf
-    if timeout != timeout:  # noqa: PLR0124  # NaN, which no clock ever passes
+    try:
+        known = not isnan(timeout)  # no clock ever passes it
+    except TypeError:
+        known = False
+    if not known:
         raise ConfigError(f"timeout must be a number of seconds, not {timeout!r}")
     return timeout

@@ -5,6 +5,7 @@ Law    Without trusted proxies it is the peer, whatever the headers say. A peer 
        they were appended, as long as they are trusted; the first that is not is the client. A hop
        that is no address (`unknown`, a made-up name) ends the walk: then it is the last one known.
        Exactly one header is read: what a proxy does not write comes from the caller as it is.
+       A peer at a UNIX socket has no address; it is trusted by the name `unix`.
        An IPv4 address in IPv6's guise is that IPv4 address; an IPv6 client is its /64, since a
        household has all of it.
 Source RFC 7239 (forwarded); x-forwarded-for as Envoy and nginx append to it.
@@ -13,14 +14,16 @@ Source RFC 7239 (forwarded); x-forwarded-for as Envoy and nginx append to it.
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Final
+from typing import Final, Literal
 
 from trafficcore.errors import ConfigError
 
 __all__ = ["HEADERS", "Network", "client_of", "hops", "key_of", "networks"]
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+#: The peer at the other end of a UNIX socket, which has no address.
+UNIX: Final = "unix"
+Network = IPv4Network | IPv6Network | Literal["unix"]
 
 HEADERS: Final = ("x-forwarded-for", "forwarded")
 #: A peer without an address: a UNIX socket, a test client. All of them are one client.
@@ -31,15 +34,23 @@ _PREFIX: Final = 64
 
 
 def networks(trusted: Iterable[str]) -> tuple[Network, ...]:
-    """Read networks (`10.0.0.0/8`) and addresses; raises `ConfigError` for what is neither."""
-    found = []
-    for text in trusted:
-        try:
-            found.append(ip_network(text.strip(), strict=False))
-        except ValueError as error:
-            message = f"a trusted proxy must be an address or a network, not {text!r}"
-            raise ConfigError(message) from error
-    return tuple(found)
+    """Read networks (`10.0.0.0/8`), addresses, and `unix`: the peer of a UNIX socket.
+
+    Raises `ConfigError` for what is none of them.
+    """
+    if not isinstance(trusted, Iterable):
+        raise ConfigError(f"trusted proxies must be a list of networks, not {trusted!r}")
+    return tuple(_network(text) for text in trusted)
+
+
+def _network(text: object) -> Network:
+    if text == UNIX:
+        return UNIX
+    try:
+        return ip_network(str(text).strip(), strict=False)
+    except ValueError as error:
+        message = f'a trusted proxy must be an address, a network or "{UNIX}", not {text!r}'
+        raise ConfigError(message) from error
 
 
 @lru_cache(maxsize=4096)
@@ -104,7 +115,10 @@ def client_of(
 
 @lru_cache(maxsize=4096)
 def _is_trusted(text: str, trusted: tuple[Network, ...]) -> bool:
+    if not text:
+        return UNIX in trusted
     address = _parse(text)
     return address is not None and any(
-        address.version == network.version and address in network for network in trusted
+        network != UNIX and address.version == network.version and address in network
+        for network in trusted
     )

@@ -4,14 +4,16 @@ A key is read from an ASGI scope or a WSGI environ directly, so that a limit by 
 one look at it. None means that the limit is not about the request; a plain function gets `Facts`.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from inspect import signature
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import attrs
 
 from trafficcore.engine import Facts
 from trafficcore.errors import ConfigError
+from trafficcore.live.functions import answer_of, check_by
+from trafficcore.live.limit_checks import is_token
 from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
 from trafficcore.web.facts import wsgi_facts
 from trafficcore.web.key import LONGEST, By, Key, Keys, Read, kept
@@ -30,30 +32,30 @@ __all__ = [
 ]
 
 
+#: Printable ASCII, but for what ends a name.
+_COOKIE: Final = re.compile(r"[!-:<>-~]+")
+
+
 def reader(by: By, *, wsgi: bool = False) -> Read:
     """Return what reads a key; a plain function of `Facts` is one as well."""
+    check_by(by)
     read = getattr(by, "wsgi" if wsgi else "asgi", None)
     if read is not None:
         return read()  # type: ignore[no-any-return]
-    if not callable(by):
-        raise ConfigError(f"by must be a key such as header('x-api-key') or a function, not {by!r}")
-    if getattr(by, "__module__", "") == __name__:
-        name = getattr(by, "__name__", "")
-        raise ConfigError(f"by must be a key: write {name}(…), with its parentheses")
-    try:
-        signature(by).bind(None)
-    except TypeError as error:
-        raise ConfigError(f"by must be a function of one argument, not {by!r}") from error
-    except ValueError:  # a builtin that does not say what it takes
-        pass
-    function: Callable[[Facts], str | None] = by
+    function: Any = by
     read_facts: Callable[[Mapping[str, Any], None], Facts] = wsgi_facts if wsgi else facts_of
 
     def read_by(request: Mapping[str, Any]) -> str | None:
-        value = function(read_facts(request, None))
+        value = answer_of("by", function(read_facts(request, None)))
         return None if value is None else kept(str(value))  # people keep users by number
 
     return read_by
+
+
+def _named(what: str, name: object) -> str:
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{what}() takes the name of a parameter, not {name!r}")
+    return name
 
 
 @attrs.frozen
@@ -90,6 +92,8 @@ def header(name: str) -> Key:
     Where a request has it more than once, it is what the application most likely reads: the first
     under ASGI, and under WSGI what the server made of them, as a rule all of them with commas.
     """
+    if not isinstance(name, str) or not is_token(name):
+        raise ConfigError(f"header() takes the name of a header, not {name!r}")
     return _Header(name.lower())
 
 
@@ -137,12 +141,13 @@ class _Client:
 def client_address(trusted_proxies: Iterable[str] = (), *, header: str = "x-forwarded-for") -> Key:
     """Keep a limit by the client's address, an IPv6 one by its /64.
 
-    Behind proxies name them (`["10.0.0.0/8"]`): only they are believed, and only in `header`, the
-    one that they write (`x-forwarded-for` or `forwarded`).
+    Behind proxies name them (`["10.0.0.0/8"]`, and `"unix"` for one at a UNIX socket, which has no
+    address): only they are believed, and only in `header`, the one that they write
+    (`x-forwarded-for` or `forwarded`). What is none of these is a `ConfigError`.
     """
     if isinstance(trusted_proxies, str):
         trusted_proxies = (trusted_proxies,)
-    if header.lower() not in HEADERS:
+    if not isinstance(header, str) or header.lower() not in HEADERS:
         raise ConfigError(f"header must be one of {', '.join(HEADERS)}, not {header!r}")
     return _Client(networks(trusted_proxies), header.lower())
 
@@ -178,6 +183,8 @@ def cookie(name: str) -> Key:
     so that none is an alias under which the caller of another starts anew. More than four of them
     are what no browser sends: such requests have one bucket for all.
     """
+    if not isinstance(name, str) or not _COOKIE.fullmatch(name):
+        raise ConfigError(f"cookie() takes the name of a cookie, not {name!r}")
     return _Cookie(name)
 
 
@@ -200,7 +207,7 @@ class _Query:
 
 def query(name: str) -> Key:
     """Keep a limit by a query parameter; without it, none. Several values are as of `cookie`."""
-    return _Query(name)
+    return _Query(_named("query", name))
 
 
 @attrs.frozen
@@ -231,7 +238,7 @@ def path_parameter(name: str) -> Key:
     For limits on a route: in front of the whole application no route is known yet, and there the
     limit meets no request.
     """
-    return _PathParameter(name)
+    return _PathParameter(_named("path_parameter", name))
 
 
 @attrs.frozen
@@ -275,4 +282,6 @@ def first_of(*keys: By) -> Key:
     """
     if not keys:
         raise ConfigError("first_of() needs a key, such as header('x-api-key')")
+    for key in keys:
+        check_by(key)
     return FirstOf(keys)

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import ConfigError
+from trafficcore.live.functions import answer_of
 from trafficcore.live.gauge import Gauge
 from trafficcore.live.limits import Bound, Limit, bind
-from trafficcore.live.patterns import patterns
+from trafficcore.live.patterns import Pattern, patterns
 from trafficcore.outcome import Reason
 from trafficcore.web.facts import wsgi_facts
 from trafficcore.web.keys import reader
@@ -45,7 +46,7 @@ def _everyone(_: Request) -> str:
 class _Stage:
     """One limit with what it looks at."""
 
-    __slots__ = ("asks", "bound", "cost", "exempt", "key", "on", "patterns", "plain")
+    __slots__ = ("asks", "bound", "cost", "exempt", "free", "key", "on", "patterns", "plain")
 
     def __init__(self, bound: Bound, *, wsgi: bool) -> None:
         limit = bound.limit
@@ -53,7 +54,13 @@ class _Stage:
         self.key = _everyone if limit.by is None else reader(limit.by, wsgi=wsgi)
         self.patterns = patterns(limit.on)
         self.on: Callable[[Facts], object] | None = limit.on if callable(limit.on) else None
-        self.exempt = limit.exempt
+        self.exempt: Callable[[Facts], object] | None = None
+        #: Which paths it leaves out.
+        self.free: tuple[Pattern, ...] = ()
+        if callable(limit.exempt):
+            self.exempt = limit.exempt
+        elif limit.exempt is not None:
+            self.free = patterns(limit.exempt, "exempt")
         self.cost = limit.cost
         #: Whether it takes `Facts`, or more than one token, or a draw.
         self.asks = (
@@ -61,6 +68,12 @@ class _Stage:
         )
         #: Whether it has one key at most and takes one token for it, whatever the request.
         self.plain = not self.asks and not getattr(limit.by, "several", False)
+
+    def may_meet(self, method: str, path: str) -> bool:
+        """Whether it is about requests to this path; its functions are asked each time."""
+        if any(pattern.holds(method, path) for pattern in self.free):
+            return False
+        return self.on is not None or any(p.holds(method, path) for p in self.patterns)
 
 
 #: The limits of a path; a lone plain one stands for itself.
@@ -100,7 +113,7 @@ class LimitGate:
         self._memo: dict[tuple[str, str], Stages] = {}
         #: The limits of every request, where none looks at its path; else None.
         self.everywhere: Stages | None = None
-        if all(bound.limit.on == "*" for bound in self.limits):
+        if all(stage.bound.limit.on == "*" and not stage.free for stage in self._stages):
             self.everywhere = _alone(self._stages)
 
     def __getitem__(self, name: str) -> Bound:
@@ -178,13 +191,7 @@ class LimitGate:
         return asked
 
     def _learn(self, method: str, path: str) -> Stages:
-        stages = _alone(
-            tuple(
-                stage
-                for stage in self._stages
-                if stage.on is not None or any(p.holds(method, path) for p in stage.patterns)
-            )
-        )
+        stages = _alone(tuple(stage for stage in self._stages if stage.may_meet(method, path)))
         if len(path) + len(method) <= _LONGEST:
             if len(self._memo) >= _MEMO:
                 self._memo.clear()
@@ -237,9 +244,9 @@ def _about(stage: _Stage, facts: Facts) -> bool:
     enabled = stage.bound.limit.enabled
     if enabled < 100 and 100 * random() >= enabled:
         return False
-    if stage.on is not None and not stage.on(facts):
+    if stage.on is not None and not answer_of("on", stage.on(facts)):
         return False
-    return stage.exempt is None or not stage.exempt(facts)
+    return stage.exempt is None or not answer_of("exempt", stage.exempt(facts))
 
 
 def _problem(status: int, name: str) -> str:

@@ -14,7 +14,7 @@ import attrs
 
 from trafficcore.engine import Rejection
 from trafficcore.errors import ConfigError
-from trafficcore.live.limits import Bound, Limit
+from trafficcore.live.limits import Bound, Limit, listed
 from trafficcore.web.keys import FirstOf, first_of
 from trafficcore.web.limits import LimitGate, Refusal
 from trafficcore.web.receipt import receipt_of
@@ -36,6 +36,10 @@ def read(what: tuple[Any, ...], options: dict[str, Any]) -> list[Limit]:
                 named = ", ".join(options)
                 raise ConfigError(f"{named} belongs inside the Limit that it is about")
             limits.append(one)
+        elif callable(one):
+            raise ConfigError(
+                f'a limit needs its rate first, as in @limited("10/min"), not {one!r}'
+            )
         else:
             limits.append(Limit(one, **options))
     return limits
@@ -56,7 +60,7 @@ class RouteLimits:
         problem: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        viewed = [_viewed(limit, view) for limit in limits]
+        viewed = [_viewed(limit, view) for limit in listed(limits)]
         self.gate = LimitGate(viewed, headers=headers, problem=problem, wsgi=wsgi)
         self.clock = clock
         self._own = frozenset(self.gate.limits)
@@ -104,10 +108,8 @@ def responses(limits: RouteLimits) -> dict[int | str, dict[str, Any]]:
     return dict.fromkeys(statuses, refusal)
 
 
-def _viewed(limit: Any, view: View) -> Limit:
+def _viewed(limit: Limit, view: View) -> Limit:
     """Return a limit whose functions are given the framework's request."""
-    if not isinstance(limit, Limit):
-        raise ConfigError(f'limits must be Limit("100/min"), not {limit!r}')
 
     def seen(function: Any) -> Any:
         return (lambda facts: function(view(facts))) if callable(function) else function

@@ -34,7 +34,11 @@ class Keys:
     __slots__ = ("full_at", "is_known", "known", "made_up", "max_keys", "swept")
 
     def __init__(self, max_keys: int, known: Callable[[str], bool] | None) -> None:
-        if not max_keys >= 1:
+        try:
+            some = max_keys >= 1
+        except TypeError:
+            some = False
+        if not some:
             raise ConfigError(f"max_keys must be at least 1, not {max_keys!r}")
         self.max_keys = max_keys
         self.is_known = known
