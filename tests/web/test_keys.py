@@ -32,6 +32,15 @@ def test_a_header_or_none():
     assert both(header("x-api-key")) is None
 
 
+@pytest.mark.parametrize("name", ["content-type", "Content-Length"])
+def test_a_header_that_wsgi_keeps_under_a_name_of_its_own(name):
+    bare = name.upper().replace("-", "_")
+    assert both(header(name), [(name.lower(), "7")], wsgi={bare: "7"}) == "7"
+    assert both(header(name), wsgi={bare: ""}) is None
+    long = "a" * 200
+    assert both(header(name), [(name.lower(), long)], wsgi={bare: long}).startswith("blake2b:")
+
+
 def test_the_clients_address():
     assert both(client_address()) == "203.0.113.9"
     assert both(client_address(), [("x-forwarded-for", "1.2.3.4")]) == "203.0.113.9"

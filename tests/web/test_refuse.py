@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from trafficcore import Reason, Rejection
-from trafficcore.web.refuse import answer, reason_phrase
+from trafficcore.limits import Limit
+from trafficcore.web.limits import LimitGate
+from trafficcore.web.refuse import answer, is_grpc, reason_phrase
 
 
 def rejection(
@@ -49,7 +51,8 @@ def test_every_status_has_a_reason_phrase(status: int, phrase: str) -> None:
         (0, "1"),
         (0.2, "1"),
         (1, "1"),
-        (1.0005, "1"),
+        (1.0005, "2"),
+        (2.0009, "3"),
         (1.01, "2"),
         (29.9999999, "30"),
         (30.0000001, "30"),
@@ -58,6 +61,45 @@ def test_every_status_has_a_reason_phrase(status: int, phrase: str) -> None:
 )
 def test_a_known_wait_is_told_in_whole_seconds_rounded_up(wait: float, header: str) -> None:
     assert headers_of(rejection(wait=wait))["retry-after"] == header
+
+
+@pytest.mark.parametrize("wait", [0.25, 2, 2.000002, 2.0009, 59.999999])
+def test_it_is_not_before_what_headers_say_and_then_a_token_is_there(wait: float) -> None:
+    gate = LimitGate([Limit(1 / 60, capacity=1, name="a")], headers="ietf")
+    request = {"type": "http", "method": "GET", "path": "/", "headers": []}
+    assert not isinstance(gate.admit(request, "GET", "/", 0), Rejection)
+    refused = gate.admit(request, "GET", "/", 60 - wait)
+    assert isinstance(refused, Rejection)
+    told = headers_of(refused)
+    assert told["ratelimit"] == f'"a";r=0;t={told["retry-after"]}'
+    later = 60 - wait + int(told["retry-after"])
+    assert not isinstance(gate.admit(request, "GET", "/", later), Rejection)
+
+
+def test_a_refusal_of_grpc_tells_the_wait_as_well() -> None:
+    assert headers_of(rejection(wait=2.5), grpc=True)["retry-after"] == "3"
+    assert "retry-after" not in headers_of(rejection(), grpc=True)
+    own = rejection(headers=(("Retry-After", "7"),), wait=30)
+    assert headers_of(own, grpc=True)["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "grpc"),
+    [
+        ("application/grpc", True),
+        ("application/grpc+proto", True),
+        ("application/grpc-web", False),
+        ("application/grpc-web+proto", False),
+        ("application/grpcfoo", False),
+        ("application/json", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_grpc_is_told_by_its_content_type_and_grpc_web_is_another(
+    content_type: str | None, grpc: bool
+) -> None:
+    assert is_grpc(content_type) is grpc
 
 
 @pytest.mark.parametrize("wait", [None, inf])

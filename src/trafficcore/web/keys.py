@@ -16,6 +16,7 @@ from trafficcore.live.functions import answer_of, check_by
 from trafficcore.live.limit_checks import is_token
 from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
 from trafficcore.web.facts import wsgi_facts
+from trafficcore.web.headers import BARE
 from trafficcore.web.key import LONGEST, By, Key, Keys, Read, kept
 from trafficcore.web.outbound_request import facts_of
 from trafficcore.web.readings import cookie_values, query_values
@@ -77,6 +78,9 @@ class _Header:
         return read
 
     def wsgi(self) -> Read:
+        if self.name in BARE:
+            bare = BARE[self.name]
+            return lambda environ: kept(environ.get(bare) or "") or None  # servers say "" for none
         name = "HTTP_" + self.name.upper().replace("-", "_")
 
         def read(environ: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
 """A refusal as HTTP: status, reason phrase, headers, body. The same for every shell."""
 
+from collections.abc import Container
 from http import HTTPStatus
 from math import ceil, isfinite
 from typing import Final, NamedTuple
@@ -34,8 +35,9 @@ _UNAVAILABLE: Final = "14"
 _GRPC_PLAIN: Final = "".join(chr(code) for code in range(32, 127) if code != 37)
 #: A line break inside a value would begin another header.
 _ONE_LINE: Final = str.maketrans("\r\n\0", "   ")
-#: A wait that is longer by less than this is a rounding error of the clock, not another second.
-_SLACK: Final = 0.001
+#: A wait that is longer by less than this is a rounding error of the clock, not another second; the
+#: same as in what headers tell is left.
+_SLACK: Final = 1e-6
 
 
 class Answer(NamedTuple):
@@ -67,8 +69,13 @@ def wire(text: str) -> str:
 
 
 def is_grpc(content_type: str | None) -> bool:
-    """Whether a request is gRPC's, by its content type."""
-    return content_type is not None and content_type.startswith(_GRPC)
+    """Whether a request is gRPC's, by its content type: `application/grpc`, bare or with a `+`.
+
+    gRPC-Web's is another: it looks for its status in a body.
+    """
+    return content_type is not None and (
+        content_type == _GRPC or content_type.startswith(f"{_GRPC}+")
+    )
 
 
 def answer(rejection: Rejection, *, head: bool = False, grpc: bool = False) -> Answer:
@@ -86,9 +93,7 @@ def answer(rejection: Rejection, *, head: bool = False, grpc: bool = False) -> A
         (name, wire(value)) for name, value in rejection.headers if name.lower() not in _NOT_OURS
     ]
     names = {name.lower() for name, _ in headers}
-    wait = rejection.retry_after
-    if wait is not None and isfinite(wait) and "retry-after" not in names:
-        headers.append(("retry-after", str(max(1, ceil(wait - _SLACK)))))
+    headers.extend(_wait(rejection, names))
     if status in BODILESS:
         headers = [(name, value) for name, value in headers if name.lower() != "content-type"]
         return Answer(status, reason_phrase(status), headers, b"")
@@ -98,14 +103,24 @@ def answer(rejection: Rejection, *, head: bool = False, grpc: bool = False) -> A
     return Answer(status, reason_phrase(status), headers, b"" if head else body)
 
 
+def _wait(rejection: Rejection, names: Container[str]) -> list[tuple[str, str]]:
+    """Return `retry-after` in whole seconds, rounded up, where it is known and not yet there."""
+    wait = rejection.retry_after
+    if wait is None or not isfinite(wait) or "retry-after" in names:
+        return []
+    return [("retry-after", str(max(1, ceil(wait - _SLACK))))]
+
+
 def _grpc_answer(rejection: Rejection) -> Answer:
-    """Answer with trailers alone, which travel as headers."""
+    """Answer with trailers alone, which travel as headers; the wait as everywhere."""
     headers = [
         (name, wire(value))
         for name, value in rejection.headers
         if name.lower() not in _NOT_OURS and name.lower() != "content-type"
     ]
-    if not any(name.lower() == "grpc-status" for name, _ in headers):
+    names = {name.lower() for name, _ in headers}
+    headers.extend(_wait(rejection, names))
+    if "grpc-status" not in names:
         headers.append(("grpc-status", _UNAVAILABLE))
     headers.append(("grpc-message", quote(rejection.body, safe=_GRPC_PLAIN)))
     headers.append(("content-type", _GRPC))
