@@ -17,7 +17,7 @@ from support.policies import (
     request,
     scope,
 )
-from trafficcore.engine import Facts, Identity
+from trafficcore.engine import SUBSET, Facts, Identity
 from trafficcore.explain import Hosts, RequestMeaning, explain_request
 from trafficcore.spec import (
     HeaderMatch,
@@ -28,6 +28,7 @@ from trafficcore.spec import (
     OutlierDetection,
     QuotaSelector,
     RequestMatch,
+    Subset,
     TrafficPolicy,
 )
 
@@ -286,3 +287,21 @@ def test_a_port_of_its_own_is_asked_for_by_name() -> None:
     rule = attrs.evolve(destination(), ports=((9090, own),))
     found = explained(calling(), rule, hosts=Hosts(by_name={"web:9090": 2}))
     assert found.steps[0].texts[0].startswith(f"Goes to one of 2 endpoints of {NAME}")
+
+
+def test_a_call_to_a_subset_goes_to_endpoints_made_up_for_it() -> None:
+    rule = attrs.evolve(
+        destination(),
+        subsets=(
+            Subset(name="v1", labels=(("version", "v1"),)),
+            Subset(name="v2", labels=(("version", "v2"),)),
+        ),
+    )
+    for labels, of in ((None, ""), ({SUBSET: "v2"}, "the subset v2 of ")):
+        found = explained(calling(labels=labels), rule, hosts=Hosts(each=3))
+        assert found.steps[0].texts[0] == (
+            f"Goes to one of 3 endpoints of {of}{NAME}, made up in this process's own locality."
+        )
+        assert found.outcome[0] == "It is admitted."
+    nowhere = explained(calling(labels={SUBSET: "v3"}), rule, hosts=Hosts(each=3))
+    assert nowhere.outcome[0].startswith("It is refused 503")

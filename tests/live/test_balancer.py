@@ -350,3 +350,44 @@ def test_calls_in_flight_are_the_parents(clock):
     assert pick.endpoint.active == 0
     balancer.report(pick)
     assert pick.endpoint.active == 0
+
+
+@pytest.mark.parametrize("picker", ["ring_hash", "maglev"])
+def test_calls_of_one_key_go_to_one_endpoint(clock, picker):
+    once = Settings(consecutive_5xx=1, interval=5, base_ejection_time=20, max_ejection_percent=100)
+    balancer = make([f"{n}:1" for n in range(8)], clock, outlier=once, picker=picker)
+    users = [f"user-{n}" for n in range(200)]
+    found = {user: balancer.pick(key=user).address for user in users}
+    assert found == {user: balancer.pick(key=user).address for user in users}
+    assert len(set(found.values())) == 8
+    balancer.report(balancer.pick(key=users[0]), status=503)
+    moved = {user: balancer.pick(key=user).address for user in users}
+    assert found[users[0]] not in moved.values()
+    kept = sum(moved[user] == found[user] for user in users)
+    assert kept > 0.6 * len(users)
+    clock.advance(25)
+    assert found == {user: balancer.pick(key=user).address for user in users}
+    assert {balancer.pick().address for _ in range(500)} == set(found.values())  # drawn, without
+
+
+def test_the_less_busy_of_two_takes_the_call(clock):
+    balancer = make(["a:1", "b:1"], clock, picker="least_request")
+    for _ in range(200):  # held: whoever has fewer is at least as likely to be drawn
+        balancer.pick()
+    active = [entry["active"] for entry in balancer.snapshot()["endpoints"]]
+    assert sum(active) == 200
+    assert max(active) - min(active) < 20
+
+
+def test_a_draw_finds_everybody(clock):
+    assert len(call(make(["a:1", "b:1", "c:1"], clock, picker="random"), 100)) == 3
+
+
+def test_a_key_needs_a_picker_that_looks_at_it(clock):
+    with pytest.raises(ConfigError, match=r"a key \('x'\) needs the picker ring_hash or maglev"):
+        make(["a:1"], clock).pick(key="x")
+
+
+def test_a_picker_that_is_none_is_told(clock):
+    with pytest.raises(ConfigError, match="picker must be one of round_robin, least_request"):
+        make(["a:1"], clock, picker="fastest")

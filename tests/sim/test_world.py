@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from support.simulation import breaker, hear, limit, play, quota, read
-from trafficcore.sim import simulate
+from trafficcore.sim import prepare, simulate
 
 WEB = "http://web.default.svc.cluster.local/"
 
@@ -197,3 +197,23 @@ loads:
     assert [call.code for call in heard if call.load == "a"] == [200, 200]
     assert {call.reason for call in heard if call.load == "b"} == {"queue_timeout"}
     assert most < 10
+
+
+def test_calls_go_to_the_subset_that_they_or_their_route_name():
+    (ready,) = prepare(
+        "kind: Scenario\napiVersion: trafficcore/v1\nmetadata: {name: it}\nspec:\n  duration: 5s\n"
+        "  services:\n  - name: web\n    endpoints:\n"
+        "    - {address: 'a:1', labels: {version: v1}}\n"
+        "    - {address: 'b:1', labels: {version: v2}}\n"
+        "  loads:\n"
+        "  - {name: plain, url: 'http://web/', direction: outbound, rate: 100}\n"
+        "  - {name: own, url: 'http://web/', direction: outbound, rate: 10,"
+        " labels: {trafficcore/subset: v2}}\n"
+        "---\nkind: DestinationRule\napiVersion: networking.istio.io/v1\nmetadata: {name: web}\n"
+        "spec: {host: web, subsets: [{name: v1, labels: {version: v1}},"
+        " {name: v2, labels: {version: v2}}]}\n"
+        "---\nkind: VirtualService\napiVersion: networking.istio.io/v1\nmetadata: {name: web}\n"
+        "spec:\n  hosts: [web]\n  http: [{route: [{destination: {host: web, subset: v1}}]}]\n"
+    )
+    servers = simulate(ready.scenario, ready.policy).servers["web"]
+    assert {server["address"]: server["calls"] for server in servers} == {"a:1": 500, "b:1": 50}

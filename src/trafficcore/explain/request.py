@@ -136,8 +136,11 @@ def _endpoints(cluster: Cluster, by_rule: dict[int, RuleMeaning]) -> Iterator[St
     if cluster.rule is None:
         return
     rule = by_rule[id(cluster.rule)]
-    made = count(len(cluster.membership.endpoints), "endpoint")
-    made_up_of = f"Goes to one of {made} of {cluster.name}, made up in this process's own locality."
+    membership = cluster.membership
+    own = [one for one in membership.endpoints if one.labels == membership.labels]
+    of = f"the subset {membership.subset} of " if membership.subset else ""
+    made = f"{count(len(own), 'endpoint')} of {of}{cluster.name.partition('/')[0]}"
+    made_up_of = f"Goes to one of {made}, made up in this process's own locality."
     said = [one.text for one in rule.meanings if one.key in ("ejection", "most hosts out")]
     texts = said if entries else [made_up_of, *said]
     yield Step(stage="endpoint", rule=rule, texts=tuple(texts))

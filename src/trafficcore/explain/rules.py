@@ -9,6 +9,7 @@ from trafficcore.engine import Identity
 from trafficcore.engine.compile import Build, compile_policy
 from trafficcore.engine.discovery import Polled
 from trafficcore.engine.finding import Finding
+from trafficcore.engine.identity import host_matches, strip_port
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.table import Table
 from trafficcore.explain.breaking import breaker_meanings
@@ -21,6 +22,7 @@ from trafficcore.explain.ramp import ramp_meanings
 from trafficcore.spec import (
     BreakRule,
     Destination,
+    EndpointSpec,
     Policy,
     QuotaRule,
     RampRule,
@@ -135,11 +137,28 @@ def compiled(
 
 def made_up(
     policy: Policy, identity: Identity, hosts: Hosts, services: Iterable[str]
-) -> dict[str, list[tuple[str, str]]]:
-    """Make endpoints up for services that no ServiceEntry speaks of, and for those counted."""
+) -> dict[str, list[EndpointSpec]]:
+    """Make endpoints up for services that no ServiceEntry speaks of, and for those counted.
+
+    Each of their subsets gets as many again, with its labels.
+    """
     declared = {entry.host for entry in policy.entries}
     wanted = [name for name in services if name not in declared]
-    return hosts.endpoints(wanted, identity.locality)
+    made: dict[str, list[EndpointSpec]] = {}
+    for name, places in hosts.endpoints(wanted, identity.locality).items():
+        kinds = [
+            subset.labels
+            for spec in policy.destinations
+            if host_matches(spec.host, strip_port(name))
+            for subset in spec.subsets
+            if subset.labels
+        ]
+        made[name] = [
+            EndpointSpec(f"{address}{at or ''}", locality, 1, labels)
+            for at, labels in enumerate(((), *kinds))
+            for address, locality in places
+        ]
+    return made
 
 
 def explain(policy: Policy, identity: Identity, hosts: Hosts) -> list[RuleMeaning]:

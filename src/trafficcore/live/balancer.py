@@ -1,9 +1,11 @@
 """`Balancer`: endpoints, ejection and zones with a clock, for people without an engine.
 
-Law    Envoy's: round robin by weight over the healthy endpoints of the nearest priority, spilling
-       over by its factor of 1.4 as they fall out; ejection as in `core.outlier`.
+Law    Envoy's: round robin by weight (or what `picker` names) over the healthy endpoints of the
+       nearest priority, spilling over by its factor of 1.4 as they fall out; ejection as in
+       `core.outlier`.
 State  a picker, swapped in one store; the endpoints with their calls in flight and outcomes.
-Cost   O(1) a pick and an outcome; O(endpoints) a sweep that is due and a change of health.
+Cost   O(1) a pick (a ring: O(log places)) and an outcome; O(endpoints) a sweep that is due and a
+       change of health.
 """
 
 import logging
@@ -12,12 +14,14 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf, isfinite
 from typing import Any, ClassVar, Final
 
-from trafficcore.core.balance import Endpoint, Picker, build_picker
+from trafficcore.core.balance import Endpoint, Hashed, Picker, build_picker
 from trafficcore.core.outlier import Change, Ejected, Ejector, Result, Settings, Tally
 from trafficcore.engine.guard import after_fork, guarded, new_lock
+from trafficcore.engine.hashing import hash_of
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.errors import ConfigError
 from trafficcore.live.balancer_view import view
+from trafficcore.live.choosing import chooser
 from trafficcore.live.pick import NoPick, Pick
 from trafficcore.spec import LocalityLb
 
@@ -48,6 +52,7 @@ class Balancer:
     ATOMIC: ClassVar[tuple[str, ...]] = ("pick", "report")
     __slots__ = (
         "__weakref__",
+        "_choose",
         "_clock",
         "_due",
         "_ejector",
@@ -73,6 +78,7 @@ class Balancer:
         outlier: Settings | None = OUTLIER,
         locality_lb: LocalityLb | None = NEAREST,
         panic_threshold: int = 0,
+        picker: str = "round_robin",
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
     ) -> None:
@@ -83,6 +89,7 @@ class Balancer:
         self.labels = dict(labels or {})
         self._locality_lb = locality_lb if locality or self.labels else None
         self._panic_threshold = panic_threshold
+        self._choose = chooser(picker)
         self._clock = clock
         self._lock = new_lock()
         self._ejector = None
@@ -97,12 +104,21 @@ class Balancer:
         self.update(endpoints)
         after_fork(self)
 
-    def pick(self) -> Pick:
-        """Return where the next call goes; a false pick where nobody can take it. *atomic*."""
+    def pick(self, key: str | None = None) -> Pick:
+        """Return where the next call goes; a false pick where nobody can take it. *atomic*.
+
+        `key` is what a hash goes by: calls of one key go to one endpoint while it may be called.
+        """
         now = self._clock()
         if now >= self._due:
             self._renew(now)
-        endpoint = self._picker.pick()
+        picker = self._picker
+        if key is None:
+            endpoint = picker.pick()
+        elif isinstance(picker, Hashed):
+            endpoint = picker.find(hash_of(key))
+        else:
+            raise ConfigError(f"a key ({key!r}) needs the picker ring_hash or maglev")
         if endpoint is None:
             return self._nowhere(now)
         endpoint.active += 1
@@ -239,13 +255,12 @@ class Balancer:
             if version != self._seen:
                 for endpoint in self._endpoints.values():
                     endpoint.healthy = endpoint.tally is None or not endpoint.tally.ejected
-                self._picker = build_picker(
+                self._picker = self._choose(
                     self._taking,
-                    panic_threshold=self._panic_threshold,
-                    locality_weights=self.assignment.weights,
-                    previous=self._picker,
-                    lock=self._lock,
-                    guarded=guarded,
+                    self.assignment.weights,
+                    self._panic_threshold,
+                    self._picker,
+                    self._lock,
                 )
                 self._seen = version
             self._due = inf if ejector is None else ejector.next_deadline()
