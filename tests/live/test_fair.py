@@ -86,6 +86,25 @@ def test_nobody_who_never_waits_is_refused_with_a_time_to_come_back(scheduler):
     assert scheduler.waiting == 0
 
 
+def test_who_could_not_be_served_in_time_is_refused_at_once_if_that_is_asked_for(clock):
+    found = QuotaScheduler(1, workloads=WORKLOADS, clock=clock, foresee=True)
+    assert found.try_acquire()
+
+    async def main():
+        tasks = await queue(found, [], *["guest"] * 3)
+        with pytest.raises(Rejected) as refused:
+            await found.acquire_async("guest", timeout=3.5)
+        assert refused.value.reason is Reason.QUEUE_TIMEOUT
+        assert refused.value.retry_after == 4
+        assert found.waiting == 3
+        for _ in tasks:
+            pass_time(found, clock, 1)
+            await settled()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(main())
+
+
 def test_a_wait_ends_at_its_deadline(scheduler, clock):
     async def main():
         task = asyncio.create_task(scheduler.acquire_async("guest", cost=1, timeout=0.5))

@@ -1,8 +1,10 @@
 """`Class` and `Claim`: a workload with its counters, and what one request takes of a quota."""
 
+from copy import copy
 from typing import Any, Final, Self
 
 from trafficcore.core.fair import Waiter
+from trafficcore.engine.rule import Rule
 from trafficcore.outcome import Outcome
 from trafficcore.spec import WorkloadParameters
 
@@ -18,13 +20,18 @@ class Class:
         "name",
         "parameters",
         "refused",
+        "rule",
         "tokens",
         "waited",
         "waiting",
     )
 
-    def __init__(self, name: str, parameters: WorkloadParameters, queue: Any) -> None:
+    def __init__(
+        self, name: str, parameters: WorkloadParameters, queue: Any, rule: Rule | None = None
+    ) -> None:
         self.name = name
+        #: Whose workload it is; None where nobody needs to know.
+        self.rule = rule
         self.parameters = parameters
         self.tokens = parameters.tokens
         self.admitted = 0
@@ -104,6 +111,19 @@ class Claim:
         )
         self.waiter = waiter
         return waiter
+
+    def corrected(self, now: float, actual: float) -> "Claim":
+        """Charge what the call truly took, and return the claim that says so.
+
+        A claim that is everybody's, as that of a plain quota, stays as it is.
+        """
+        if self.waiter is None:
+            self.queue.refund(now, self.cost - actual)
+        else:
+            self.queue.reconcile(now, self.waiter, actual)
+        found = copy(self)
+        found.cost = actual
+        return found
 
     def give_back(self, now: float) -> None:
         """Give everything back: the call was never made."""

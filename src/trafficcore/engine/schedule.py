@@ -126,9 +126,11 @@ class QuotaStage:
         self.margin = spec.deadline_margin
         self._headers = _OVERLOADED if spec.queue or spec.in_flight else _LIMITED
         self.ambiguous = 0
-        self.default = Class("default", spec.default, queue)
+        self.default = Class("default", spec.default, queue, rule)
         workloads = spec.workloads
-        self._classes = [Class(workload.name, workload.parameters, queue) for workload in workloads]
+        self._classes = [
+            Class(workload.name, workload.parameters, queue, rule) for workload in workloads
+        ]
         self._tests = [compile_matcher(workload.matcher) for workload in workloads]
         keys = sorted({key for workload in workloads for key in required_labels(workload.matcher)})
         self._getters = [(key, label_getter(key, self.note_ambiguous)) for key in keys]

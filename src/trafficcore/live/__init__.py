@@ -4,6 +4,7 @@ from trafficcore.live.balancer import Balancer
 from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
 from trafficcore.live.breakers import Breakers
 from trafficcore.live.budgets import Budgets, Spending
+from trafficcore.live.charge import charge
 from trafficcore.live.control_point import ControlPoint
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.limiter import KeyedRateLimiter, RateLimiter
@@ -28,4 +29,5 @@ __all__ = [
     "SlidingWindowLimiter",
     "Spending",
     "Together",
+    "charge",
 ]

@@ -43,8 +43,10 @@ class QuotaScheduler:
         scheduler.try_acquire()                               # never waits: True or False
 
     Whoever is not served in `timeout` seconds (None: waits for ever, 0: never waits) gets
-    `Rejected`, with `retry_after`. In the child of a fork it goes on with the tokens that there
-    were, and with nobody waiting.
+    `Rejected`, with `retry_after`; with `foresee` at once where it could not be, even if nobody
+    else came any more. Leave that off where costs are corrected: what will come back is not
+    foreseen. In the child of a fork it goes on with the tokens that there were, and with nobody
+    waiting.
     """
 
     __slots__ = (
@@ -60,6 +62,7 @@ class QuotaScheduler:
         *,
         max_waiting: int | None = 10_000,
         tags: str = "finish",
+        foresee: bool = False,
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
     ) -> None:
@@ -73,7 +76,7 @@ class QuotaScheduler:
         self._clock = clock
         bucket = TokenBucket(rate if capacity is None else capacity, rate, interval, start=clock())
         self._queue: Any = guarded(QuotaQueue)(
-            bucket, lock=new_lock(), tags=tags, max_waiting=max_waiting
+            bucket, lock=new_lock(), tags=tags, max_waiting=max_waiting, foresee=foresee
         )
         self._try: Callable[[float, float], Any] = self._queue.try_acquire
         self._driver = Driver(Tickets(self._queue, self._grant), clock)

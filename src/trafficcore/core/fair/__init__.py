@@ -2,8 +2,9 @@
 
 from trafficcore.core.fair.bucket import TokenBucket
 from trafficcore.core.fair.fair_queue import FairQueue
-from trafficcore.core.fair.keyed import KeyedQueues, OfKey
+from trafficcore.core.fair.keyed import KeyedQueues
 from trafficcore.core.fair.lanes import Entry
+from trafficcore.core.fair.of_key import OfKey
 from trafficcore.core.fair.purse import Costs, Purse, PurseQueue
 from trafficcore.core.fair.quota import QuotaQueue
 from trafficcore.core.fair.ramp import LoadRamp
