@@ -32,27 +32,25 @@ def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _plain(breaker: Any, function: Anything) -> Anything:
-    gate, clock = breaker.gate, breaker.clock
-    admit, succeeded, raised = breaker.try_admit, breaker.succeeded, breaker.raised
-    judge = breaker.judges_results
+    gate, judge = breaker.gate, breaker.judges_results
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        start = clock()
-        era = gate.live or admit(start)
+        start = breaker.clock()
+        era = gate.live or breaker.try_admit(start)
         if not era:
             raise CircuitOpen(breaker, start)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            raised(era, start, error)
+            breaker.raised(era, start, error)
             raise
         if type(result) is CoroutineType:
             return _awaited(breaker, era, start, result)
         if judge:
             breaker.returned(era, start, result)
         else:
-            succeeded(era, start)
+            breaker.succeeded(era, start)
         return result
 
     return call
@@ -70,25 +68,23 @@ async def _awaited(breaker: Any, era: Any, start: float, coroutine: Any) -> Any:
 
 
 def _coroutine(breaker: Any, function: Anything) -> Anything:
-    gate, clock = breaker.gate, breaker.clock
-    admit, succeeded, raised = breaker.try_admit, breaker.succeeded, breaker.raised
-    judge = breaker.judges_results
+    gate, judge = breaker.gate, breaker.judges_results
 
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
-        start = clock()
-        era = gate.live or admit(start)
+        start = breaker.clock()
+        era = gate.live or breaker.try_admit(start)
         if not era:
             raise CircuitOpen(breaker, start)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            raised(era, start, error)
+            breaker.raised(era, start, error)
             raise
         if judge:
             breaker.returned(era, start, result)
         else:
-            succeeded(era, start)
+            breaker.succeeded(era, start)
         return result
 
     return call

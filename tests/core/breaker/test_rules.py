@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trafficcore.core.breaker import Breaker, Count, Rule, Settings
-from trafficcore.core.breaker.rules import NEVER, Judge
+from trafficcore.core.breaker.rules import NEVER, judge_of
 
 MEASURES = {
     "error_rate": lambda n: n["errors"],
@@ -74,7 +74,7 @@ def weigh_counts(settings, old, fresh, run, decide, skip=()):
     breaker._c = fresh["total"] - fresh["errors"] - fresh["slow"] + fresh["both"]
     breaker._e, breaker._s, breaker._se = fresh["errors"], fresh["slow"], fresh["both"]
     breaker._g, breaker._run = fresh["gateway"], run
-    breaker.exceeded = set(skip)
+    breaker.exceeded = frozenset(skip)
     breaker._rebase()
     found = breaker._compare(decide, False)
     if found is not None:
@@ -129,7 +129,7 @@ def test_without_minimums_it_is_the_rules_alone_that_count(trip, results):
     n = tally(results)
     counts = (n["total"], n["errors"], n["slow"], n["both"], n["gateway"], 0)
     if results:
-        condemned = Judge(config).condemns(counts, n["run"])
+        condemned = judge_of(config).condemns(counts, n["run"])
         assert condemned is (by_definition(bare, results) >= 0)
 
 
@@ -151,6 +151,15 @@ def test_a_share_is_what_was_written_not_the_nearest_binary_fraction(value, erro
     config = Settings(trip=[Rule("error_rate", value)])
     seen = tally([]) | {"total": total, "errors": errors}
     assert (weigh_counts(config, tally([]), seen, errors, True)[0] == 0) is trips
+
+
+def test_breakers_that_are_set_alike_share_their_rules_and_no_others():
+    first, second = (
+        Settings(trip=[Rule("error_rate", 0.07)]),
+        Settings(trip=[Rule("error_rate", Fraction(7, 100))]),
+    )
+    assert judge_of(first) is judge_of(second)
+    assert judge_of(first) is not judge_of(Settings(trip=[Rule("error_rate", Fraction(0.07))]))
 
 
 def test_edges_far_from_the_threshold_are_far():
@@ -191,5 +200,5 @@ def test_a_count_window_clamps_every_minimum():
     ],
 )
 def test_a_result_is_bad_if_a_rule_measures_it(measure, matters):
-    judge = Judge(Settings(trip=[Rule(measure, 1)], slow_after=1))
+    judge = judge_of(Settings(trip=[Rule(measure, 1)], slow_after=1))
     assert {kind for kind in range(8) if judge.matters[kind]} == matters

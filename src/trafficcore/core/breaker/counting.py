@@ -22,16 +22,19 @@ import math
 from typing import Any, Final
 
 from trafficcore.core.breaker.counts import NOTHING, Tally
-from trafficcore.core.breaker.rules import BAD, ERRORS, NEVER, SLOW, Compiled, Judge
+from trafficcore.core.breaker.rules import BAD, ERRORS, NEVER, SLOW, Compiled, judge_of
 from trafficcore.core.breaker.settings import Settings
 from trafficcore.core.breaker.window import AnyWindow, make_window
 
-__all__ = ["MOVED", "Counting", "Hit"]
+__all__ = ["MOVED", "NONE", "Counting", "Hit"]
 
 _EVER: Final = math.inf
+_EVERY: Final = (True,) * 8
 
 #: The index of the rule that holds, and what was counted.
 Hit = tuple[int, Tally]
+
+NONE: Final[frozenset[int]] = frozenset()
 
 #: Says of an evaluation that the counts were not what they had been when it ended.
 MOVED: Final[Hit] = (-1, NOTHING)
@@ -70,7 +73,8 @@ class Counting:
 
     _base: "tuple[tuple[Compiled, ...], bool, int, int, int, int, int, float] | None"
     _window: AnyWindow
-    exceeded: set[int]
+    #: The rules that metrics_only has told of.
+    exceeded: frozenset[int]
 
     def __init__(self, settings: Settings, now: float, lock: Any) -> None:
         self._lock = lock
@@ -94,9 +98,9 @@ class Counting:
         #: Above this a call is slow.
         self.slow_after = _EVER if settings.slow_after is None else settings.slow_after
         self._any = settings.evaluate_on == "any"
-        self._judge = Judge(settings)
+        self._judge = judge = judge_of(settings)
         #: By kind: whether such a result may trip it.
-        self._decides = tuple(self._any or matters for matters in self._judge.matters)
+        self._decides = _EVERY if self._any else judge.matters
 
     def _begin(self, now: float, *, idle: bool) -> None:
         """Start from nothing. Nobody counts meanwhile: `live` is 0. `idle`: count for nothing."""
@@ -104,7 +108,7 @@ class Counting:
         self._c = self._e = self._s = self._se = self._g = self._run = 0
         self._d: float = 0
         self._good_edge = self._error_edge = self._slow_edge = NEVER
-        self.exceeded = set()
+        self.exceeded = NONE
         self._rebase()
         self._until = self._good_until = _EVER
         if not idle:

@@ -11,12 +11,13 @@ Edges   Good results only dilute, so a rule that does not hold now can first hol
 Source  the reference's rules R8, R12 to R14, R19.
 """
 
+from functools import lru_cache
 from typing import Final
 
 from trafficcore.core.breaker.counts import Tally
 from trafficcore.core.breaker.settings import Rule, Settings
 
-__all__ = ["BAD", "ERRORS", "NEVER", "SLOW", "Compiled", "Judge"]
+__all__ = ["BAD", "ERRORS", "NEVER", "SLOW", "Compiled", "Judge", "judge_of"]
 
 #: More results than any sub-window sees, and still one machine digit.
 NEVER: Final = (1 << 30) - 1
@@ -58,15 +59,14 @@ def _compile(index: int, rule: Rule, minimum: int) -> Compiled:
 
 
 class Judge:
-    """All the rules of a breaker, in their order."""
+    """All the rules of a breaker, in their order: with their minimums, and `bare` of them."""
 
     __slots__ = ("_bare", "matters", "rules")
 
-    def __init__(self, settings: Settings) -> None:
-        rules = tuple(enumerate(settings.trip))
-        self.rules = tuple(_compile(i, rule, settings.minimum(rule)) for i, rule in rules)
-        self._bare = tuple(_compile(i, rule, 0) for i, rule in rules)
-        measured = {rule[1] for rule in self.rules}
+    def __init__(self, rules: tuple[Compiled, ...], bare: tuple[Compiled, ...]) -> None:
+        self.rules = rules
+        self._bare = bare
+        measured = {rule[1] for rule in rules}
         errors = bool(measured & {ERRORS, BAD, _RUN})
         slow = bool(measured & {SLOW, BAD})
         gateway = _GATEWAY in measured
@@ -84,3 +84,16 @@ class Judge:
             p * total + strict <= seen[measured] * q if q else seen[measured] >= least
             for _, measured, least, _, p, q, strict, _ in self._bare
         )
+
+
+#: Breakers that are set alike share their rules: there are breakers by the thousand.
+_shared: Final = lru_cache(maxsize=256)(Judge)
+
+
+def judge_of(settings: Settings) -> Judge:
+    """Return the rules of `settings`, compiled."""
+    rules = tuple(enumerate(settings.trip))
+    return _shared(
+        tuple(_compile(index, rule, settings.minimum(rule)) for index, rule in rules),
+        tuple(_compile(index, rule, 0) for index, rule in rules),
+    )

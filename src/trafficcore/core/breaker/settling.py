@@ -113,5 +113,5 @@ class Settling(Machine):
             if trips:
                 self._go(Cause.TRIP, now, str(rule), tally, kind)
                 return
-            self.exceeded.add(hit)
+            self.exceeded |= {hit}
             keep(self.signals, Exceeded(hit, rule, self.era, Counts(*tally), now))
