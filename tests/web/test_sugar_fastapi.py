@@ -198,6 +198,37 @@ def test_a_limited_route_finds_its_limits_and_documents_them(clock):
         assert client.get(path).status_code == 200
 
 
+def test_a_limited_route_tells_of_the_limits_of_those_who_include_it(clock):
+    whole, outer, inner = (limit("99/s", status=status, clock=clock) for status in (429, 503, 509))
+    leaf, branch = APIRouter(route_class=LimitedRoute), APIRouter(route_class=LimitedRoute)
+    app = FastAPI(dependencies=[Depends(whole)])
+    app.router.route_class = LimitedRoute
+
+    @app.get("/own")
+    @branch.get("/branch")
+    @leaf.get("/leaf")
+    def free() -> str:
+        return "free"
+
+    branch.include_router(leaf, prefix="/in", dependencies=[Depends(inner)])
+    app.include_router(branch, prefix="/a", dependencies=[Depends(outer)])
+    app.include_router(branch, prefix="/b")
+    client = TestClient(app)
+    for _ in range(2):  # before a request, and after one
+        paths = client.get("/openapi.json").json()["paths"]
+        documented = {path: set(one["get"]["responses"]) for path, one in paths.items()}
+        assert documented == {
+            "/own": {"200", "429"},
+            "/a/branch": {"200", "429", "503"},
+            "/a/in/leaf": {"200", "429", "503", "509"},
+            "/b/branch": {"200", "429"},
+            "/b/in/leaf": {"200", "429", "509"},
+        }
+        app.openapi_schema = None
+        for path in documented:
+            assert client.get(path).status_code == 200
+
+
 def test_a_parameter_of_the_route_is_a_key(clock):
     app = FastAPI()
 
