@@ -14,7 +14,7 @@ from trafficcore.engine.guard import locked
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.balancer import Balancer
 from trafficcore.outcome import Reason
-from trafficcore.spec import LocalityLb
+from trafficcore.spec import EndpointSpec, LocalityLb
 
 ARTICLE = Settings(consecutive_5xx=3, interval=5, base_ejection_time=20, max_ejection_percent=100)
 NEAR, FAR = "r1/a", "r1/b"
@@ -391,3 +391,80 @@ def test_a_key_needs_a_picker_that_looks_at_it(clock):
 def test_a_picker_that_is_none_is_told(clock):
     with pytest.raises(ConfigError, match="picker must be one of round_robin, least_request"):
         make(["a:1"], clock, picker="fastest")
+
+
+# endpoints that are found out
+
+
+class Source:
+    def __init__(self, known=None, every=10):
+        self.known, self.every, self.due = known, every, float("-inf")
+        self.notices = []
+
+    def snapshot(self, now):
+        self.due = now + self.every
+        if isinstance(self.known, Exception):
+            raise self.known
+        return self.known
+
+    def next_deadline(self):
+        return self.due
+
+    def watch(self, notice):
+        self.notices.append(notice)
+
+
+def test_a_source_is_asked_when_it_says_and_those_that_stay_keep_their_ejection(clock, caplog):
+    source = Source(["a:1", "b:1"])
+    balancer = make(source, clock, name="it")
+    call(balancer, 6, down={"a:1"})
+    source.known = [EndpointSpec("a:1"), EndpointSpec("c:1", labels={"v": "1"})]
+    assert call(balancer, 4) == {"b:1": 4}
+    clock.advance(10)
+    with caplog.at_level(logging.INFO, "trafficcore.balancer"):
+        assert call(balancer, 4) == {"c:1": 4}
+    assert "it: c:1 joined, b:1 left" in caplog.text
+    assert [one["ejected"] is None for one in balancer.snapshot()["endpoints"]] == [False, True]
+
+
+def test_a_notice_has_the_next_pick_ask(clock):
+    source = Source(["a:1"], every=float("inf"))
+    balancer = make(source, clock)
+    source.known = ["b:1"]
+    assert call(balancer, 2) == {"a:1": 2}
+    for notice in source.notices:
+        notice()
+    assert call(balancer, 2) == {"b:1": 2}
+
+
+def test_a_source_that_fails_leaves_the_endpoints_and_says_so(clock, caplog):
+    source = Source(["a:1"])
+    balancer = make(source, clock, outlier=None)
+    source.known = OSError("away")
+    clock.advance(10)
+    assert call(balancer, 2) == {"a:1": 2}
+    assert "balancer: endpoints stay as they were: OSError: away" in caplog.text
+    source.known = ["a:1"]
+    with caplog.at_level(logging.INFO, "trafficcore.balancer"):
+        clock.advance(10)
+        call(balancer, 1)
+    assert "endpoints are known again" in caplog.text
+
+
+def test_a_callable_is_asked_before_the_first_pick(clock):
+    asked = []
+    balancer = make(lambda: asked.append(1) or ["a:1"], clock)
+    assert call(balancer, 2) == {"a:1": 2}
+    clock.advance(10)
+    assert call(balancer, 1) == {"a:1": 1}
+    assert len(asked) == 3
+
+
+def test_an_update_by_hand_lets_the_source_go(clock):
+    source = Source(["a:1"])
+    balancer = make(source, clock)
+    balancer.update(["b:1"])
+    clock.advance(100)
+    assert call(balancer, 2) == {"b:1": 2}
+    with pytest.raises(ConfigError, match="must be a list or a Discovery, not 'a:1'"):
+        make("a:1", clock)

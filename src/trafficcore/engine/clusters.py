@@ -10,7 +10,7 @@ import attrs
 from trafficcore.core.balance import Endpoint, SlowStart, ZoneAware
 from trafficcore.engine.cluster import Cluster
 from trafficcore.engine.declared import RouteNames
-from trafficcore.engine.discovery import Discovery, Polled
+from trafficcore.engine.discovery import source_of
 from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.engine.feed import Feed
 from trafficcore.engine.hashing import Hashing
@@ -157,14 +157,13 @@ def _service(
 
 def _given(key: str, value: Any, stock: Stock) -> tuple[EndpointSpec, ...] | Feed:
     """Return the endpoints of a service, or what knows them; the same source is the same feed."""
-    if isinstance(value, Discovery):
-        return stock.take(("feed", key, id(value)), lambda: Feed(strip_port(key), value))
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    try:
+        source = source_of(value)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error
+    if source is None:
         return read_endpoints(key, value)
-    if not callable(value):
-        raise ConfigError(f"endpoints of {key} must be a list or a Discovery, not {value!r}")
-    ask: Any = value
-    return stock.take(("feed", key, id(value)), lambda: Feed(strip_port(key), Polled(ask)))
+    return stock.take(("feed", key, id(value)), lambda: Feed(strip_port(key), source))
 
 
 def _deciding(

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol, runtime_checkable
 
 from trafficcore.errors import ConfigError
 
-__all__ = ["Discovery", "Endpoints", "Polled"]
+__all__ = ["Discovery", "Endpoints", "Polled", "source_of"]
 
 _EVERY: Final = 10
 
@@ -91,3 +91,18 @@ class Polled:
         if self._known is None:
             self._known = tuple(self._ask())
         return self._known
+
+
+def source_of(endpoints: Any) -> Discovery | None:
+    """Return what finds endpoints, a callable as one that is polled; None: they are a list.
+
+    Raises `ConfigError` for what is neither.
+    """
+    if isinstance(endpoints, Discovery):
+        return endpoints
+    if isinstance(endpoints, Iterable) and not isinstance(endpoints, str):
+        return None
+    if not callable(endpoints):
+        raise ConfigError(f"endpoints must be a list or a Discovery, not {endpoints!r}")
+    ask: Any = endpoints
+    return Polled(ask)

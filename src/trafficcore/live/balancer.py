@@ -8,22 +8,25 @@ Cost   O(1) a pick (a ring: O(log places)) and an outcome; O(endpoints) a sweep 
        change of health.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from math import inf, isfinite
+from math import inf
 from typing import Any, ClassVar, Final
 
 from trafficcore.core.balance import Endpoint, Hashed, Picker, build_picker
-from trafficcore.core.outlier import Change, Ejected, Ejector, Result, Settings, Tally
+from trafficcore.core.outlier import Ejector, Result, Settings, Tally
+from trafficcore.engine.discovery import Discovery
+from trafficcore.engine.feed import Feed
 from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.engine.hashing import hash_of
 from trafficcore.engine.istio_locality import Assignment, assign
 from trafficcore.errors import ConfigError
+from trafficcore.live.balancer_endpoints import endpoints_by_address, feed_of
+from trafficcore.live.balancer_log import log_change, log_event
 from trafficcore.live.balancer_view import view
 from trafficcore.live.choosing import chooser
-from trafficcore.live.pick import NoPick, Pick
-from trafficcore.spec import LocalityLb
+from trafficcore.live.pick import Pick, nobody
+from trafficcore.spec import EndpointSpec, LocalityLb
 
 __all__ = ["Balancer", "Pick"]
 
@@ -32,14 +35,14 @@ __all__ = ["Balancer", "Pick"]
 OUTLIER: Final = Settings(max_ejection_percent=50, always_eject_one_host=True)
 #: The mesh's: own sub-zone, zone and region before others.
 NEAREST: Final = LocalityLb()
-log: Final = logging.getLogger("trafficcore.balancer")
 
 
 @guarded
 class Balancer:
     """Chooses an endpoint for each call, and learns from how the calls end.
 
-    `endpoints` are `Endpoint` objects, addresses, or (address, locality) pairs. `locality` is
+    `endpoints` are `Endpoint` objects, addresses, or (address, locality) pairs; or what finds them
+    (`trafficcore.discovery`), which is waited for up to five seconds. `locality` is
     where this process is; without it all endpoints are alike. `outlier` None never ejects, and
     then nobody would ever fail over: zones are not looked at.
 
@@ -57,6 +60,8 @@ class Balancer:
         "_due",
         "_ejector",
         "_endpoints",
+        "_fed",
+        "_feed",
         "_locality_lb",
         "_lock",
         "_panic_threshold",
@@ -71,7 +76,9 @@ class Balancer:
 
     def __init__(  # settings, each by its name
         self,
-        endpoints: Iterable[Endpoint | str | tuple[Any, ...]],
+        endpoints: Iterable[Endpoint | EndpointSpec | str | tuple[Any, ...]]
+        | Callable[[], Iterable[Any]]
+        | Discovery,
         *,
         locality: str = "",
         labels: Mapping[str, str] | None = None,
@@ -95,14 +102,33 @@ class Balancer:
         self._ejector = None
         if outlier is not None:
             self._ejector = Ejector(outlier, lock=self._lock, tally=guarded(Tally))
+        self._feed: Feed | None = None
+        self._fed = 0
         self._endpoints: dict[str, Endpoint] = {}
         self._taking: list[Endpoint] = []
         self._due: float = inf
         self._seen = 0
         self.assignment = Assignment(priorities=())
         self._picker: Picker = build_picker([])
-        self.update(endpoints)
+        self._begin(endpoints)
         after_fork(self)
+
+    @property
+    def _called(self) -> str:
+        return self.name or "balancer"
+
+    def _begin(self, endpoints: Any) -> None:
+        """Take endpoints on, or what finds them."""
+        self._feed = feed_of(self._called, endpoints, self._wake)
+        if self._feed is None:
+            self.update(endpoints)
+        else:
+            self._renew(self._clock())
+
+    def _wake(self) -> None:
+        """Have the next pick look at the feed."""
+        with self._lock:
+            self._due = -inf
 
     def pick(self, key: str | None = None) -> Pick:
         """Return where the next call goes; a false pick where nobody can take it. *atomic*.
@@ -120,7 +146,7 @@ class Balancer:
         else:
             raise ConfigError(f"a key ({key!r}) needs the picker ring_hash or maglev")
         if endpoint is None:
-            return self._nowhere(now)
+            return nobody(self, list(self._endpoints.values()), now)
         endpoint.active += 1
         return Pick(self, endpoint)
 
@@ -163,29 +189,32 @@ class Balancer:
             self._renew(now)
 
     def update(self, endpoints: Iterable[Endpoint | str | tuple[Any, ...]]) -> None:
-        """Replace the endpoints; those whose address stays keep their counts and ejections."""
-        made: dict[str, Endpoint] = {}
-        for given in endpoints:
-            endpoint = _endpoint(given)
-            if endpoint.address in made:
-                raise ConfigError(f"endpoint {endpoint.address!r} is given twice")
-            made[endpoint.address] = endpoint
+        """Replace the endpoints; those whose address stays keep their counts and ejections.
+
+        Where there was a source that found them, it is let go.
+        """
+        made = endpoints_by_address(endpoints)
         now = self._clock()
         with self._lock:
-            known, self._endpoints = self._endpoints, made
-            for address, endpoint in made.items():
-                old = known.pop(address, None)
-                if old is not None:
-                    old.locality, old.weight = endpoint.locality, endpoint.weight
-                    old.labels = endpoint.labels
-                    made[address] = old
-                else:
-                    endpoint.tally = None
-            left = [*known.values(), *self._assign()]
-            if self._ejector is not None:
-                self._watch(left, now)
-            self._seen = -1
+            self._feed = None
+            self._put(made, now)
         self._renew(now)
+
+    def _put(self, made: dict[str, Endpoint], now: float) -> None:
+        """Put these in the place of the endpoints; called under the lock."""
+        known, self._endpoints = self._endpoints, made
+        for address, endpoint in made.items():
+            old = known.pop(address, None)
+            if old is not None:
+                old.locality, old.weight = endpoint.locality, endpoint.weight
+                old.labels = endpoint.labels
+                made[address] = old
+            else:
+                endpoint.tally = None
+        left = [*known.values(), *self._assign()]
+        if self._ejector is not None:
+            self._watch(left, now)
+        self._seen = -1
 
     def after_fork(self) -> None:
         """Forget the calls in flight: they are the parent's."""
@@ -206,16 +235,6 @@ class Balancer:
                 ejector=self._ejector,
                 now=now,
             )
-
-    def _nowhere(self, now: float) -> Pick:
-        """Return the pick that stands for none."""
-        back = [
-            tally.ejection.until
-            for tally in [endpoint.tally for endpoint in list(self._endpoints.values())]
-            if tally is not None and tally.ejected
-        ]
-        first = min((until for until in back if until is not None), default=inf)
-        return NoPick(self, max(0, first - now) if isfinite(first) else None)
 
     def _assign(self) -> list[Endpoint]:
         """Give every endpoint its priority; return those that get no calls. The lock is held."""
@@ -247,8 +266,12 @@ class Balancer:
 
     def _renew(self, now: float) -> None:
         """Do what is due; make the picker anew if that or an outcome has changed who is out."""
-        ejector = self._ejector
+        ejector, feed = self._ejector, self._feed
+        told = [] if feed is None else feed.look(now)
         with self._lock:
+            if feed is not None and feed.version != self._fed:
+                self._fed = feed.version
+                self._put(endpoints_by_address(feed.endpoints), now)
             if ejector is not None:
                 ejector.sweep(now)
             version = 0 if ejector is None else ejector.version
@@ -263,25 +286,10 @@ class Balancer:
                     self._lock,
                 )
                 self._seen = version
-            self._due = inf if ejector is None else ejector.next_deadline()
+            look = inf if feed is None else feed.due
+            self._due = look if ejector is None else min(look, ejector.next_deadline())
             changes = [] if ejector is None or not ejector.changes else ejector.take_changes()
+        for event in told:
+            log_event(self._called, event)
         for change in changes:
-            self._tell(change)
-
-    def _tell(self, change: Change) -> None:
-        """Write one line of logging."""
-        who = f"{self.name or 'balancer'}: {change.key.address}"
-        if not isinstance(change, Ejected):
-            log.info("%s returned", who)
-            return
-        what = f"{change.count} x {change.kind.value}"
-        if change.until is None:
-            log.warning("%s: %s, not ejected", who, what)
-        else:
-            log.warning("%s ejected for %.3g s: %s", who, change.until - change.at, what)
-
-
-def _endpoint(given: Endpoint | str | tuple[Any, ...]) -> Endpoint:
-    if isinstance(given, Endpoint):
-        return given
-    return Endpoint(given) if isinstance(given, str) else Endpoint(*given)
+            log_change(self._called, change)

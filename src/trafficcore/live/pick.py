@@ -1,5 +1,7 @@
 """`Pick`: one call's leave to use one endpoint, reported on once."""
 
+from collections.abc import Iterable
+from math import inf, isfinite
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -11,7 +13,7 @@ from trafficcore.outcome import Outcome, Reason
 if TYPE_CHECKING:
     from trafficcore.live.balancer import Balancer
 
-__all__ = ["NoPick", "Pick"]
+__all__ = ["NoPick", "Pick", "nobody"]
 
 
 class Pick:
@@ -102,6 +104,17 @@ class NoPick(Pick):
         return Rejected(
             Reason.NO_HEALTHY_ENDPOINT, source=self._balancer.name, retry_after=self.retry_after
         )
+
+
+def nobody(balancer: "Balancer", endpoints: Iterable[Endpoint], now: float) -> NoPick:
+    """Return the pick that stands for none, and when the first of the ejected may be back."""
+    back = [
+        tally.ejection.until
+        for tally in [endpoint.tally for endpoint in endpoints]
+        if tally is not None and tally.ejected
+    ]
+    first = min((until for until in back if until is not None), default=inf)
+    return NoPick(balancer, max(0, first - now) if isfinite(first) else None)
 
 
 def _verdict_of(error: BaseException) -> "Result | Outcome":
