@@ -179,6 +179,54 @@ def test_every_await_there_is(name, stop, script):
         assert run({at: stop})[1] <= judged
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+@given(
+    scripts=st.lists(SCRIPTS, min_size=2, max_size=6),
+    turns=st.lists(st.integers(0, 5), max_size=60),
+    stops=st.dictionaries(st.integers(0, 60), st.sampled_from(STOPS), max_size=4),
+    caps=st.builds(RetryCaps, max_retries=st.integers(0, 2))
+    | st.builds(
+        RetryCaps, budget_percent=st.integers(0, 100), min_retry_concurrency=st.integers(0, 2)
+    ),
+)
+def test_calls_beside_each_other_never_pass_the_caps(name, scripts, turns, stops, caps):
+    lib = import_module(name)
+    gate, service = policies(), Service(lib, [])
+    policy = Retries(3, "5xx,connect-failure", caps=caps)
+    shell = AsyncTrafficTransport(
+        gate, asynchronous(service), retries=policy, sleep=pause, clock=lambda: 0
+    )
+    calls = [whole(shell, lib) for _ in scripts]
+    tries = dict.fromkeys(range(len(calls)), 0)
+    before = 0
+
+    def step(index, stop=None):
+        """Step through one call; what it is answered comes from its own script."""
+        nonlocal before
+        service.script, asked = scripts[index], len(scripts[index])
+        try:
+            calls[index].throw(stop()) if stop else calls[index].send(None)
+        except BaseException:
+            calls[index] = None
+        tries[index] += asked - len(scripts[index])
+        for room in gate.snapshot(0)["retries"].values():
+            if room["retries"] > before:  # one was let in: it had room in what was in flight then
+                assert room["retries"] <= caps.most(room["active"] + 1)
+            before = room["retries"]
+
+    for number, turn in enumerate(turns):
+        index = turn % len(calls)
+        if calls[index] is not None:
+            step(index, stops.get(number))
+    for index, call in enumerate(calls):
+        while calls[index] is not None:
+            step(index)
+        if call is not None:
+            call.close()
+        assert tries[index] <= 1 + policy.attempts
+    check(gate, service)
+
+
 class Torn(BaseException):
     """What no library expects."""
 
