@@ -30,6 +30,12 @@ def test_how_many_retries_may_be_under_way() -> None:
     )
 
 
+def test_how_long_a_connection_is_waited_for() -> None:
+    rule = attrs.evolve(destination(), policy=TrafficPolicy(connect_timeout=0.5))
+    said = "A call of a client transport waits at most 500 ms for its connection."
+    assert text(meanings(rule), "connect timeout") == said
+
+
 @pytest.mark.parametrize(
     ("retries", "words"),
     [

@@ -243,6 +243,12 @@ def test_how_many_retries_may_be_under_way(policy, caps):
     assert the_destination(destination(policy)).policy.retry_caps == caps
 
 
+def test_how_long_a_call_may_wait_for_its_connection():
+    text = destination("{connectionPool: {tcp: {connectTimeout: 1500ms}}}")
+    clean(text)
+    assert the_destination(text).policy.connect_timeout == 1.5
+
+
 def test_a_budget_stands_in_the_place_of_a_number_and_says_so():
     text = destination("{retryBudget: {percent: 10}, connectionPool: {http: {maxRetries: 2}}}")
     assert remarks(text) == [
@@ -766,7 +772,6 @@ def test_a_pool_has_tcp_or_http():
 @pytest.mark.parametrize(
     ("text", "name", "note"),
     [
-        ("{tcp: {connectTimeout: 6s}}", "tcp.connectTimeout", NEVER),
         ("{tcp: {idleTimeout: 0s}}", "tcp.idleTimeout", NEVER),
         ("{tcp: {idleTimeout: 1ms}}", "tcp.idleTimeout", NEVER),
         ("{tcp: {maxConnectionDuration: 1h}}", "tcp.maxConnectionDuration", NEVER),

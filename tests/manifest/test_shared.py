@@ -128,7 +128,6 @@ def test_every_field_of_the_mesh_that_does_nothing_is_named():
     pool = "field spec.trafficPolicy.connectionPool."
     never = " has no effect in process"
     assert words(load("destinationrule/01-all.yaml")) == [
-        f"{pool}tcp.connectTimeout{never}",
         f"{pool}http.maxRequestsPerConnection{never}",
         f"field spec.trafficPolicy.tls{never}",
         (

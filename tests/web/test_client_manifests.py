@@ -108,6 +108,18 @@ def test_a_destination_rule_bounds_them(kind, clock, policy, tries):
     assert len(script.tries) == tries
 
 
+def test_a_destination_rule_says_how_long_a_connection_is_waited_for(kind, clock):
+    gate = engine("{connectionPool: {tcp: {connectTimeout: 3s}}}", endpoints={"web": [A]})
+    script = Script()
+    statuses(kind, script, clock, "/", gate=gate, timeout=9)
+    statuses(kind, script, clock, "/", gate=gate, timeout=2)
+    statuses(kind, script, clock, "/orders", gate=gate, timeout=9)
+    assert [seen["waits"] for seen in script.tries] == [(3, 9), (2, 2), (2, 2)]
+    one = made(kind, script, clock, gate)
+    one.call("GET", "http://elsewhere.example/", timeout=9)
+    assert script.tries[-1]["waits"] == (9, 9)
+
+
 def test_the_bound_is_of_all_calls_to_the_service_by_whatever_name_and_shell(kind, clock):
     gate = engine("{connectionPool: {http: {maxRetries: 1}}}")
     counts = []

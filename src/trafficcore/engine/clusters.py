@@ -263,6 +263,7 @@ def _membership(
         hashing=None if policy.hashing is None else Hashing(policy.hashing, draw),
         warmup=_slow_start(policy),
         retry_caps=policy.retry_caps,
+        connect_timeout=policy.connect_timeout,
         zone_aware=None
         if zones is None or not zones.enabled
         else ZoneAware(

@@ -24,9 +24,10 @@ class Membership:
     `max_requests` is how many calls may be in flight, None: any number. `hosts` picks in one group
     of hosts, None: by turns; `hashing` says by which key calls find theirs, and has its say before.
     `warmup` is how those that join grow to their weight. `feed` knows the endpoints where they are
-    not a list; `entries` are the ServiceEntries that name them. `retry_caps` bounds retries, None:
-    it does not. `zone_aware` knows the callers where zones are balanced
-    by them. `subset` is the name of one, and `labels` are what its endpoints have.
+    not a list; `entries` are the ServiceEntries that name them. `retry_caps` bounds retries, and
+    `connect_timeout` the wait for a connection, None: they do not. `zone_aware` knows the callers
+    where zones are balanced by them. `subset` is the name of one, and `labels` are what its
+    endpoints have.
     """
 
     rule: Rule | None
@@ -41,6 +42,7 @@ class Membership:
     entries: tuple[Rule, ...] = ()
     warmup: SlowStart | None = None
     retry_caps: RetryCaps | None = None
+    connect_timeout: float | None = None
     zone_aware: ZoneAware | None = None
     subset: str = ""
     labels: tuple[tuple[str, str], ...] = ()

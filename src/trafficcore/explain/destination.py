@@ -9,7 +9,7 @@ from trafficcore.explain.locality import locality_meanings
 from trafficcore.explain.meaning import Meaning, under
 from trafficcore.explain.retries import caps_meanings
 from trafficcore.explain.scope import process
-from trafficcore.explain.words import listed
+from trafficcore.explain.words import listed, span
 from trafficcore.spec import Destination, Subset, TrafficPolicy
 
 __all__ = ["destination_meanings"]
@@ -62,6 +62,10 @@ def _policy(policy: TrafficPolicy, hosts: int | None, istio: str | None) -> Iter
         most = policy.max_requests
         text = f"At most {most} calls are in flight at once; another is answered 503 at once."
         yield Meaning("calls in flight", f"at most {most}", text)
+    if policy.connect_timeout is not None:
+        wait = span(policy.connect_timeout)
+        text = f"A call of a client transport waits at most {wait} for its connection."
+        yield Meaning("connect timeout", wait, text)
     yield from caps_meanings(policy.retry_caps)
     yield from balancing_meanings(policy)
     yield from locality_meanings(policy)

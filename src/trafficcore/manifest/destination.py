@@ -17,6 +17,7 @@ from trafficcore.manifest.destination_outlier import OUTLIER_DETECTION, build_ou
 from trafficcore.manifest.destination_pool import (
     CONNECTION_POOL,
     RETRY_BUDGET,
+    build_connect_timeout,
     build_max_requests,
     build_retry_caps,
     tell_retries,
@@ -150,6 +151,7 @@ def _build_traffic_policy(*records: Record | None) -> TrafficPolicy:
         warmup=build_warmup(balancer),
         max_requests=build_max_requests(part("connectionPool")),
         retry_caps=build_retry_caps(part("connectionPool"), part("retryBudget")),
+        connect_timeout=build_connect_timeout(part("connectionPool")),
     )
 
 

@@ -16,6 +16,7 @@ from trafficcore.spec import RetryCaps
 __all__ = [
     "CONNECTION_POOL",
     "RETRY_BUDGET",
+    "build_connect_timeout",
     "build_max_requests",
     "build_retry_caps",
     "tell_retries",
@@ -75,7 +76,7 @@ def _time(name: str, *, off: bool = False) -> Field:
 _TCP = Object(
     (
         Field("maxConnections", _COUNT),
-        _time("connectTimeout"),
+        Field("connectTimeout", _MILLI, note="the longest wait for one of the client transports'"),
         _time("idleTimeout", off=True),
         _time("maxConnectionDuration"),
         Field(
@@ -148,6 +149,12 @@ RETRY_BUDGET = Object(
         ),
     )
 )
+
+
+def build_connect_timeout(pool: Record | None) -> float | None:
+    """Return the seconds that a call may wait for its connection; None: nothing is said of it."""
+    tcp = pool.sub("tcp") if pool else None
+    return tcp.get("connectTimeout") if tcp else None
 
 
 def build_retry_caps(pool: Record | None, budget: Record | None) -> RetryCaps | None:

@@ -90,7 +90,8 @@ class TrafficPolicy:
 
     `simple` names the algorithm; "" stands for Istio's default, LEAST_REQUEST, where there is no
     `hashing`. `max_requests` is how many calls may be in flight at once, None: any number;
-    `retry_caps` is the same for retries, None: nothing is said of them.
+    `retry_caps` is the same for retries, None: nothing is said of them. `connect_timeout` is how
+    many seconds a call may wait for its connection.
     """
 
     outlier: OutlierDetection | None = None
@@ -101,6 +102,7 @@ class TrafficPolicy:
     warmup: Warmup | None = None
     max_requests: int | None = None
     retry_caps: RetryCaps | None = None
+    connect_timeout: float | None = None
 
 
 @attrs.frozen(kw_only=True)

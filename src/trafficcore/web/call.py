@@ -85,10 +85,21 @@ class Call:
 
     `to_end` measures *slow* to the last byte instead of the response's start. `stay` is its place
     among the calls in flight, where retries go by their number; `judge` says what an exception of
-    its library means. `deadline` is when its last byte must be there.
+    its library means. `deadline` is when its last byte must be there, `connect` the longest wait
+    for its connection.
     """
 
-    __slots__ = ("_clock", "_judge", "_over", "_to_end", "deadline", "permit", "stay", "upload")
+    __slots__ = (
+        "_clock",
+        "_judge",
+        "_over",
+        "_to_end",
+        "connect",
+        "deadline",
+        "permit",
+        "stay",
+        "upload",
+    )
 
     def __init__(
         self,
@@ -102,6 +113,7 @@ class Call:
         self.upload: Upload | None = None
         self.stay: Stay | None = None
         self.deadline: float = inf
+        self.connect: float | None = None
         self._over = False
         self._clock = clock
         self._judge = judge

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from trafficcore.engine import Engine, Facts, Mode, Permit, Queued, Rejection
+from trafficcore.engine.elsewhere import cluster_of
 from trafficcore.engine.retrying import Retrying
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.drivers import driver_of
@@ -125,7 +126,12 @@ class Gate:
         """Begin the call that a permit is for."""
         if self._in_flight:
             permit.watch()
-        return Call(permit, self.clock, to_end=self._to_end, judge=self._judge)
+        call = Call(permit, self.clock, to_end=self._to_end, judge=self._judge)
+        if self._engine is not None:
+            cluster = cluster_of(permit)
+            if cluster is not None:
+                call.connect = cluster.membership.connect_timeout
+        return call
 
     def retries(self, facts: Facts) -> Retries | None:
         """Return what is to be done where the call fails; None: nothing.

@@ -21,7 +21,7 @@ from trafficcore.web.facts import Labels
 from trafficcore.web.httpx_call import EXTENSION, AsyncBody, Body
 from trafficcore.web.refuse import answer
 from trafficcore.web.target import split_address
-from trafficcore.web.timeouts import Timeouts
+from trafficcore.web.timeouts import Timeouts, least
 
 __all__ = ["TLS", "Library", "library_of", "outbound_facts", "with_bases"]
 
@@ -113,14 +113,15 @@ class Library:
         """
         endpoint, stream = call.permit.endpoint, request.stream
         own = request.extensions.get("timeout")
-        timed = most is not None or (own is None and not timeouts.none)
+        connect = call.connect
+        timed = most is not None or connect is not None or (own is None and not timeouts.none)
         if not isinstance(stream, self.module.ByteStream):
             stream = call.upload = self._upload(stream)
         elif endpoint is None and not timed:
             return request
         url, extensions = request.url, dict(request.extensions)
         if timed:
-            extensions["timeout"] = _timed(own, timeouts, most)
+            extensions["timeout"] = _timed(own, timeouts, most, connect)
         if endpoint is not None:
             host, port = split_address(endpoint.address)
             url = url.copy_with(host=host, port=url.port if port is None else port)
@@ -222,16 +223,18 @@ _WAITS: Final = ("connect", "read", "write", "pool")
 
 
 def _timed(
-    own: dict[str, float | None] | None, timeouts: Timeouts, most: float | None
+    own: dict[str, float | None] | None,
+    timeouts: Timeouts,
+    most: float | None,
+    connect: float | None,
 ) -> dict[str, float | None]:
-    """Return the waits of a try: the request's own, else the shell's, none above `most`."""
+    """Return the waits of a try: the request's own, else the shell's, none above their bounds."""
     if own is None:
-        connect, read = timeouts.connect, timeouts.read
-        own = {"connect": connect, "read": read, "write": read, "pool": None}
-    if most is None:
-        return own
+        read = timeouts.read
+        own = {"connect": timeouts.connect, "read": read, "write": read, "pool": None}
     waits = {name: own.get(name) for name in _WAITS}
-    return {name: most if wait is None else min(wait, most) for name, wait in waits.items()}
+    waits["connect"] = least(waits["connect"], connect)
+    return {name: least(wait, most) for name, wait in waits.items()}
 
 
 def _loaded() -> list[ModuleType]:

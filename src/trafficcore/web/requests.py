@@ -130,7 +130,7 @@ class TrafficAdapter(HTTPAdapter):
         most: float | None = None,
     ) -> Any:
         try:
-            waits = timeouts.within(most)
+            waits = timeouts.within(most, call.connect)
             aimed = _aimed(request, call)
             response = super().send(aimed, timeout=(waits.connect, waits.read), **how)
             return _tracked(response, request, call)

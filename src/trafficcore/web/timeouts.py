@@ -7,7 +7,7 @@ import attrs
 
 from trafficcore.errors import ConfigError
 
-__all__ = ["DEFAULT", "Timeouts", "Timing", "read_timeouts"]
+__all__ = ["DEFAULT", "Timeouts", "Timing", "least", "read_timeouts"]
 
 
 @attrs.frozen
@@ -28,13 +28,18 @@ class Timeouts:
         """Whether nothing is timed."""
         return self.connect is None and self.read is None
 
-    def within(self, most: float | None) -> "Timeouts":
-        """Return the same with no wait above `most`."""
-        if most is None:
+    def within(self, most: float | None, connect: float | None = None) -> "Timeouts":
+        """Return the same with no wait above `most`, nor that for a connection above `connect`."""
+        if most is None and connect is None:
             return self
-        return Timeouts(
-            *(most if it is None else min(it, most) for it in (self.connect, self.read))
-        )
+        return Timeouts(least(least(self.connect, connect), most), least(self.read, most))
+
+
+def least(one: float | None, other: float | None) -> float | None:
+    """Return the shorter of two waits, of which None is for ever."""
+    if one is None or other is None:
+        return other if one is None else one
+    return min(one, other)
 
 
 DEFAULT = Timeouts()
