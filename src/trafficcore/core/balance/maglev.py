@@ -25,7 +25,6 @@ SIZE: Final = 65_537
 MOST_SIZE: Final = 5_000_011
 #: Tables kept: a host that is ejected and comes back, or a few of them, one by one.
 _KEPT: Final = 8
-_FREE: Final = -1
 
 
 def is_prime(number: int) -> bool:
@@ -97,21 +96,25 @@ def _filled(hosts: Sequence[tuple[str, float]], size: int) -> "array[int]":
     at = [xxhash64(name) % size for name in names]
     skips = [xxhash64(name, 1) % (size - 1) + 1 for name in names]
     parts = [part for _, part in hosts]
-    heaviest = max(parts, default=0)
+    heaviest, alike = max(parts, default=0), len(set(parts)) < 2
     due: list[float] = [0] * len(hosts)
-    table = array("l", [_FREE]) * size if hosts else array("l")
+    taken = bytearray(size)  # looked at more than once for each place: quicker than the table
+    table = array("l", [0]) * (size if hosts else 0)
     left, turn = len(table), 0
     while left:
         turn += 1
         for index, part in enumerate(parts):
-            if turn * part < due[index]:
-                continue
-            due[index] += heaviest
-            place, skip = at[index], skips[index]
-            while table[place] != _FREE:
-                place += skip
-                if place >= size:
-                    place -= size
+            if not alike:
+                if turn * part < due[index]:
+                    continue
+                due[index] += heaviest
+            place = at[index]
+            if taken[place]:
+                skip = skips[index]
+                place = (place + skip) % size
+                while taken[place]:
+                    place = (place + skip) % size
+            taken[place] = 1
             table[place] = index
             at[index] = place
             left -= 1
