@@ -195,6 +195,27 @@ def test_users_of_one_workload_have_equal_parts(provider, clock):
     asyncio.run(main())
 
 
+def test_what_costs_nothing_waits_for_nobody(clock):
+    provider = Budgets({"calls": 1}, clock=clock)
+    provider.acquire()
+
+    async def main():
+        task = asyncio.create_task(provider.acquire_async())
+        await settled()
+        assert provider.waiting == 1
+        assert provider.acquire(calls=0).costs == {"calls": 0}
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["workload", "timeout", "key"])
+def test_a_budget_has_a_name_that_a_use_can_say(name):
+    with pytest.raises(ConfigError, match=f"cannot be called '{name}'"):
+        Budgets({name: 1})
+
+
 def test_slots_alone_bound_what_runs(clock):
     places = Budgets(at_once=1, workloads={"chat": 3}, clock=clock)
     with places.slot("chat") as permit:

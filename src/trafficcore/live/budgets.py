@@ -26,6 +26,8 @@ from trafficcore.live.tickets import Tickets, refusal
 __all__ = ["Budgets", "Spending"]
 
 _NONE: Final = MappingProxyType[str, float]({})
+#: What a use says besides its costs.
+_OWN_WORDS: Final = frozenset(("workload", "timeout", "key"))
 
 
 class Spending:
@@ -114,6 +116,10 @@ class Budgets:
         clock: Callable[[], float] = time.monotonic,
         name: str = "",
     ) -> None:
+        for taken in _OWN_WORDS & set(budgets):
+            raise ConfigError(
+                f"a budget cannot be called {taken!r}: a use says something else by it"
+            )
         for workload, weight in workloads.items():
             if not 0 < weight < inf:
                 raise ConfigError(f"the weight of {workload!r} must be above 0, not {weight!r}")

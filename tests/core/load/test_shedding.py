@@ -87,6 +87,22 @@ def test_who_waits_goes_by_the_rate_of_what_came_before():
     assert due == 340
 
 
+def test_one_that_pays_a_debt_goes_as_soon_as_everything_passes():
+    shed = queue()
+    calls(shed, 0, 300, 0.1)
+    calls(shed, 300, 330, 0.3)
+    while shed.try_acquire(330):
+        pass
+    large = shed.enqueue(330, "all", 1, 1000)
+    now, polls = 330, 0
+    while large.waiting:
+        now = max(now, shed.next_deadline())
+        shed.poll(now)
+        polls += 1
+        assert polls < 50, "it is polled over and over for nothing"
+    assert 330 < now <= 360, "after a silence of a window all pass, whatever is owed"
+
+
 def test_a_cut_to_nothing_refuses_and_looks_again():
     shed = queue(min_gradient=0, max_gradient=0)
     calls(shed, 0, 300, 0.1)

@@ -166,7 +166,12 @@ class PurseQueue(QuotaQueue):
         self._free = purse.price({}, dict.fromkeys(purse.names, 0))
 
     def try_acquire(self, now: float, cost: Costs) -> int:  # type: ignore[override]
-        """Spend a cost if nobody waits and all of it is there; the answer is the lease."""
+        """Spend a cost if nobody waits and all of it is there; the answer is the lease.
+
+        What costs nothing at all waits for nobody.
+        """
+        if not cost:
+            return 1
         with self._lock:
             return 0 if self._fair.heap else self.purse.take(now, cost)
 

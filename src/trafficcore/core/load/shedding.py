@@ -134,6 +134,11 @@ class LoadBucket(TokenBucket):
         if not self.open:
             super().refund(now, cost)
 
+    def solvent(self, now: float) -> bool:
+        """Whether nothing is owed, or everything passes."""
+        self.look(now)
+        return self.open or super().solvent(now)
+
     def earliest(self, cost: float) -> Any:
         """Return when the level reaches `cost`, or when the rate may change before that."""
         if self.open:
