@@ -15,6 +15,7 @@ from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError,
 
 from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 from trafficcore.web.requests import TrafficAdapter
+from trafficcore.web.requests_library import timeouts_of
 
 __all__ = ["KINDS", "Script", "client"]
 
@@ -74,7 +75,7 @@ class _Pool(urllib3.HTTPConnectionPool):
                 host=how["headers"].get("Host"),
                 name=self.tls.get("server_hostname"),
                 url=url,
-                waits=(how["timeout"].connect_timeout, how["timeout"].read_timeout),
+                waits=_waits(how["timeout"]),
                 method=method,
             )
             if entry == "connect":
@@ -111,6 +112,11 @@ class _Pool(urllib3.HTTPConnectionPool):
         return urllib3.HTTPResponse(
             Body(script.body), headers, status, reason="", preload_content=False
         )
+
+
+def _waits(timeout: Any) -> tuple[Any, Any]:
+    whole = timeouts_of(timeout)
+    return whole.connect, whole.read
 
 
 class _Adapter(TrafficAdapter):

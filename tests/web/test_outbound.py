@@ -1,6 +1,7 @@
 """What guards calls without a manifest: breakers by host, limits, timeouts; in every client."""
 
 import pytest
+from urllib3.util import Timeout
 
 from support.clients import KINDS, Script, client
 from support.outbound import HOST, URL, engine, limit, outbound
@@ -11,7 +12,7 @@ from trafficcore.errors import ConfigError
 from trafficcore.limits import Limit, header
 from trafficcore.live import Breakers
 from trafficcore.outcome import Outcome, Reason
-from trafficcore.spec import Direction
+from trafficcore.spec import Direction, Retries
 from trafficcore.web.keys import cookie, first_of, query
 from trafficcore.web.outbound import Outbound, OutboundPermit
 from trafficcore.web.retry_after import read_retry_after
@@ -172,6 +173,26 @@ def test_there_are_timeouts_where_the_call_says_nothing(clock):
         (2, 7),
         (None, None),
     ]
+
+
+def test_a_timeout_that_cannot_be_leaves_no_call_behind(clock):
+    gate = engine(limit(5))
+    one = made("requests", Script(), clock, gate, retries=1)
+    for odd in (0, (1, 2, 3), "soon"):
+        with pytest.raises(ValueError, match="timeout"):
+            one.call("GET", URL, timeout=odd)
+    assert outbound(gate)["admitted"] == outbound(gate)["in_flight"] == 0
+
+
+def test_timeouts_of_urllib3_are_taken_too(clock):
+    script = Script()
+    one = made("requests", script, clock)
+    for own in (Timeout(connect=1, read=2), Timeout(total=3), Timeout(connect=1)):
+        one.call("GET", API, timeout=own)
+    one = made("requests", script, clock, retries=Retries(1, per_try_timeout=2))
+    one.call("GET", API, timeout=Timeout(total=3))
+    one.call("GET", API, timeout=Timeout(connect=1, read=9))
+    assert [seen["waits"] for seen in script.tries] == [(1, 2), (3, 3), (1, None), (2, 2), (1, 2)]
 
 
 @pytest.mark.parametrize("kind", ["httpx2", "httpx"])

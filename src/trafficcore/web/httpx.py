@@ -105,12 +105,12 @@ class TrafficTransport(_Sync):
         """Send one request; called by the client."""
         library = library_of(request)
         facts = outbound_facts(request, self._labels)
+        policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
             verdict = self._gate.wait(library, request, verdict)
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
-        policy = self._gate.retries(facts)
         if policy is None:
             return self._send(library, request, self._gate.call(verdict))
         return persist(
@@ -199,12 +199,12 @@ class AsyncTrafficTransport(_Async):
         """Send one request; called by the client."""
         library = library_of(request)
         facts = outbound_facts(request, self._labels)
+        policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
             verdict = await self._gate.wait_async(library, request, verdict)
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
-        policy = self._gate.retries(facts)
         if policy is None:
             return await self._send(library, request, self._gate.call(verdict))
         return await persist_async(

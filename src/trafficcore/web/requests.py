@@ -31,6 +31,7 @@ from trafficcore.web.requests_library import (
     host_of,
     judge,
     refusal,
+    timeouts_of,
 )
 from trafficcore.web.target import split_address
 from trafficcore.web.timeouts import DEFAULT, Timeouts, Timing, read_timeouts
@@ -108,14 +109,15 @@ class TrafficAdapter(HTTPAdapter):
         """Send one request; called by the session."""
         gate = self._gate
         facts = facts_of(request, self._labels)
+        # whatever may be wrong with these is told before there is a permit that it could lose
+        policy = gate.retries(facts)
+        how = {"stream": stream, "verify": verify, "cert": cert, "proxies": proxies}
+        send = partial(self._send, request, timeout, self._timed(timeout), how)
         verdict = gate.admit(facts)
         if isinstance(verdict, Queued):
             verdict = gate.wait(self, request, verdict)
         if isinstance(verdict, Rejection):
             return gate.refuse(self, request, verdict)
-        how = {"stream": stream, "verify": verify, "cert": cert, "proxies": proxies}
-        send = partial(self._send, request, self._timed(timeout), how)
-        policy = gate.retries(facts)
         if policy is None:
             return send(gate.call(verdict))
         tries = gate.tries(policy, facts, verdict)
@@ -124,6 +126,7 @@ class TrafficAdapter(HTTPAdapter):
     def _send(
         self,
         request: Any,
+        own: Any,
         timeouts: Timeouts,
         how: dict[str, Any],
         call: Call,
@@ -131,8 +134,11 @@ class TrafficAdapter(HTTPAdapter):
     ) -> Any:
         try:
             waits = timeouts.within(most, call.connect)
+            timeout: Any = (waits.connect, waits.read)
+            if isinstance(own, Timeout) and waits is timeouts:
+                timeout = own  # it may bound both together
             aimed = _aimed(request, call)
-            response = super().send(aimed, timeout=(waits.connect, waits.read), **how)
+            response = super().send(aimed, timeout=timeout, **how)
             return _tracked(response, request, call)
         except BaseException as error:
             call.failed(error)
@@ -142,9 +148,7 @@ class TrafficAdapter(HTTPAdapter):
         """Return the timeouts of one request: its own, or those for requests that bring none."""
         if timeout is None:
             return self._timeouts
-        if isinstance(timeout, Timeout):
-            return Timeouts(timeout.connect_timeout, timeout.read_timeout)  # type: ignore[arg-type]
-        return read_timeouts(timeout)
+        return timeouts_of(timeout) if isinstance(timeout, Timeout) else read_timeouts(timeout)
 
     def build_connection_pool_key_attributes(
         self, request: Any, verify: Any, cert: Any = None

@@ -13,7 +13,9 @@ from urllib3.exceptions import (
     MaxRetryError,
     NewConnectionError,
     ReadTimeoutError,
+    TimeoutStateError,
 )
+from urllib3.util import Timeout
 
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import Rejected
@@ -21,8 +23,18 @@ from trafficcore.spec import Direction
 from trafficcore.web.call import CONNECT, Call, Upload, Verdict, verdict_of
 from trafficcore.web.facts import Labels
 from trafficcore.web.refuse import answer
+from trafficcore.web.timeouts import Timeouts, least
 
-__all__ = ["CallRefused", "FileUpload", "Raw", "facts_of", "host_of", "judge", "refusal"]
+__all__ = [
+    "CallRefused",
+    "FileUpload",
+    "Raw",
+    "facts_of",
+    "host_of",
+    "judge",
+    "refusal",
+    "timeouts_of",
+]
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 #: Bytes of a file that are sent at once.
@@ -71,6 +83,17 @@ def judge(error: Exception) -> Verdict:
         if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
             return CONNECT
     return verdict_of(error)
+
+
+def timeouts_of(timeout: Timeout) -> Timeouts:
+    """Return urllib3's own sort of timeouts as ours; what is left of a total is that total."""
+    total: Any = timeout.total
+    try:
+        read: Any = timeout.read_timeout
+    except TimeoutStateError:  # it is to be known when the connection is there
+        read = total
+    connect: Any = timeout.connect_timeout
+    return Timeouts(least(connect, total), least(read, total))
 
 
 def refusal(rejection: Rejection, *, head: bool) -> urllib3.HTTPResponse:
