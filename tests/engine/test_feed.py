@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from support import policies as p
+from support.exactness import hammer, python_clock
 from trafficcore.core.balance import Endpoint
 from trafficcore.engine import SUBSET, Engine, Permit, Rejection
 from trafficcore.engine.discovery import Discovery, Polled
@@ -427,3 +428,42 @@ def test_a_callable_is_asked_when_an_engine_is_loaded_and_what_it_raises_keeps_i
     with pytest.raises(OSError, match="away"):
         engine.reload(endpoints={p.NAME: away})
     assert where(engine) == "a:1"
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("force", [None, True])
+def test_threads_call_while_endpoints_come_and_go_and_nothing_is_lost(force):
+    rule = p.destination(consecutive_5xx=2, interval=0.001, base_ejection_time=0.001)
+    rule = attrs.evolve(rule, policy=attrs.evolve(rule.policy, max_requests=6))
+    source = Source([])
+    engine = p.engine(rule, endpoints={p.NAME: source}, locked=force)
+    (cluster,) = engine.policies.table.clusters
+    fleets = [[f"{name}:1" for name in "abcdefgh"[start : start + 4]] for start in range(5)]
+    most, clock = [], python_clock()
+
+    def work(index):
+        if index < 2:
+            for turn in range(300):
+                source.tell(fleets[(turn + index) % 5])
+                engine.snapshot(clock())
+            return 0
+        calls = 0
+        for turn in range(300):
+            permit = engine.admit(p.calling(), clock())
+            if isinstance(permit, Rejection):
+                continue
+            calls += 1
+            most.append(cluster.cap.current)
+            permit.settle(None, clock(), 503 if turn % 3 else 200)
+        return calls
+
+    assert sum(hammer(work)) > 0
+    assert max(most) <= 6
+    engine.snapshot(clock())
+    now = clock() + 1000
+    cluster.sweep(now)
+    (seen,) = engine.snapshot(now)["clusters"]
+    assert (seen["in_flight"], cluster.cap.current) == (0, 0)
+    assert seen["outlier"]["active"] == 0  # all are back, and none that left is counted
+    assert seen["outlier"]["hosts"] == len(seen["endpoints"]) == 4
+    assert {one["active"] for one in seen["endpoints"]} == {0}

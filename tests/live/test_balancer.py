@@ -444,6 +444,7 @@ def test_a_source_that_fails_leaves_the_endpoints_and_says_so(clock, caplog):
     clock.advance(10)
     assert call(balancer, 2) == {"a:1": 2}
     assert "balancer: endpoints stay as they were: OSError: away" in caplog.text
+    assert balancer.snapshot()["discovery"]["error"] == "OSError: away"
     source.known = ["a:1"]
     with caplog.at_level(logging.INFO, "trafficcore.balancer"):
         clock.advance(10)

@@ -39,6 +39,7 @@ from trafficcore import (
     WsgiTraffic,
 )
 from trafficcore.clients import CallRefused, Retries, RetryCaps, Timeouts, TrafficAdapter
+from trafficcore.discovery import Background, Discovery, Dns, File
 from trafficcore.limits import Limit, Receipt, client_address, first_of, header, path_parameter
 from trafficcore.live import (
     Breakers,
@@ -69,6 +70,10 @@ engine = Engine.load(
 )
 assert_type(engine, Engine)
 engine.reload()
+found: Discovery = Dns("reviews:9080", ("ratings:9080", "eu/a", 2, {"version": "v2"}))
+engine.reload(endpoints={"reviews": found, "stock": lambda: ["10.0.0.8:80"], "a": ["10.0.0.9"]})
+engine.reload(endpoints={"ratings": File("ratings.yaml"), "b": Background(list, every=30)})
+Balancer(found).pick()
 engine.reload("policies/", endpoints={"api.default.svc.cluster.local": ["10.0.0.7:8080"]})
 assert_type(engine.snapshot(1.5), dict[str, Any])
 

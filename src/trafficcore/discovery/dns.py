@@ -12,7 +12,6 @@ import random
 import time
 from collections.abc import Callable
 from functools import partial
-from ipaddress import ip_address
 from math import inf
 from typing import Any, Final
 
@@ -24,7 +23,7 @@ from trafficcore.discovery.lookup import FAMILIES, Lookup, default_lookup
 from trafficcore.discovery.notices import Notices
 from trafficcore.engine.endpoints import read_endpoints
 from trafficcore.errors import ConfigError
-from trafficcore.spec import EndpointSpec, split_address
+from trafficcore.spec import EndpointSpec, is_address, split_address
 
 __all__ = ["Dns"]
 
@@ -59,15 +58,15 @@ class Dns:
         if not self._specs:
             raise ConfigError("Dns must have a name to look up")
         self._notices = Notices()
-        ask, settings = lookup or default_lookup(), refresh or RefreshSettings()
         self._parts = [(spec, *split_address(spec.address)) for spec in self._specs]
-        hosts = dict.fromkeys(host for _, host, _ in self._parts)
+        hosts = dict.fromkeys(host for _, host, _ in self._parts if not is_address(host))
+        ask: Any = (lookup or default_lookup()) if hosts else None
+        settings = refresh or RefreshSettings()
         self._inquiries = {
             host: Inquiry(
                 partial(ask, host, family, timeout), Refresh(settings, draw), self._notices.tell
             )
             for host in hosts
-            if not _is_address(host)
         }
 
     def __repr__(self) -> str:
@@ -118,11 +117,3 @@ class Dns:
 def _join(host: str, port: int | None) -> str:
     host = f"[{host}]" if ":" in host else host
     return host if port is None else f"{host}:{port}"
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -84,10 +84,7 @@ class Polled:
         """Take nobody on: a callable has nothing to tell before it is asked."""
 
     def prepare(self, timeout: float) -> tuple[Any, ...]:  # noqa: ARG002  # nothing to wait for
-        """Ask before the first request; the first asks again, as nobody knows how long ago it was.
-
-        Two looks that are one to `Engine.load` ask once.
-        """
+        """Ask once before the first request, which asks again: nobody knows how long ago it was."""
         if self._known is None:
             self._known = tuple(self._ask())
         return self._known

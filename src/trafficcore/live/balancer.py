@@ -233,6 +233,7 @@ class Balancer:
                 layout=self._picker.layout,
                 endpoints=list(self._endpoints.values()),
                 ejector=self._ejector,
+                feed=self._feed,
                 now=now,
             )
 

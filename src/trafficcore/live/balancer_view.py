@@ -6,6 +6,7 @@ from typing import Any
 from trafficcore.core.balance import Endpoint, Layout
 from trafficcore.core.outlier import Ejector
 from trafficcore.engine.cluster_view import ejection_view, priorities_view
+from trafficcore.engine.feed import Feed
 
 __all__ = ["view"]
 
@@ -18,6 +19,7 @@ def view(  # one caller, by name
     layout: Layout | None,
     endpoints: Iterable[Endpoint],
     ejector: Ejector | None,
+    feed: Feed | None,
     now: float,
 ) -> dict[str, Any]:
     """Return where calls go by priority, locality and endpoint, and why; shares in per cent."""
@@ -31,6 +33,7 @@ def view(  # one caller, by name
         "locality": locality,
         "why": why,
         "now": now,
+        "discovery": None if feed is None else feed.snapshot(),
         "priorities": [] if layout is None else priorities_view(layout, members),
         "localities": localities,
         "endpoints": [_endpoint(e, float(100 * shares.get(e, 0)), now) for e in members],

@@ -1,12 +1,11 @@
 """What documents beside the policies declare: hosts with their ports, routes with their matches.
 
-Read as far as it can be: a Service, a ServiceEntry, a VirtualService or a Knative Ingress with
-something odd in it declares less, and is never a fault; the mesh has its own checks for them. What
-acts (the timeout and retries of a route) is held to its fields.
+Read as far as it can be: a Service, a VirtualService or a Knative Ingress with something odd in it
+declares less, and is never a fault; the mesh has its own checks for them. What acts (the timeout
+and retries of a route, a ServiceEntry by its own table) is held to its fields.
 """
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 import attrs
 
@@ -22,6 +21,7 @@ from trafficcore.spec import (
     RouteTest,
     Source,
     full_name,
+    is_address,
 )
 
 __all__ = ["DECLARING", "Condition", "Declared", "Host", "Route", "VirtualService", "declare"]
@@ -141,7 +141,7 @@ def _ports(spec: Node | None, *names: str) -> frozenset[int]:
 
 def _entry(spec: Node | None, source: Source) -> Declared:
     addresses = [text_of(child(item, "address")) for item in items_of(child(spec, "endpoints"))]
-    known = bool(addresses) and all(map(_is_address, addresses))
+    known = bool(addresses) and all(map(is_address, addresses))
     return Declared(
         hosts=tuple(
             Host(
@@ -153,14 +153,6 @@ def _entry(spec: Node | None, source: Source) -> Declared:
             for host in texts_of(child(spec, "hosts"))
         )
     )
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:  # a name stands for as many hosts as it resolves to
-        return False
-    return True
 
 
 def _ingress(spec: Node | None, source: Source) -> Declared:

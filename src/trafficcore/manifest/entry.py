@@ -1,7 +1,7 @@
 """ServiceEntry: its fields, and what must hold between them."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 
 from trafficcore.manifest.common import HOST, PORT, Kind
 from trafficcore.manifest.entry_build import AS_NAMED, BY_NAME, UNIX, build_entry, resolution_of
@@ -10,7 +10,7 @@ from trafficcore.manifest.nodes import Mapping, Node, Scalar, Sequence
 from trafficcore.manifest.problems import Notes, short
 from trafficcore.manifest.shapes import STRINGS, ListOf, MapOf, tell_repeats
 from trafficcore.manifest.types import TEXT, UINT32, Text
-from trafficcore.spec import Resolution
+from trafficcore.spec import Resolution, is_address
 
 __all__ = ["ENTRY"]
 
@@ -24,14 +24,6 @@ _PROTOCOLS = frozenset(
 )  # fmt: skip
 #: Protocols of a port that tell hosts apart: by the Host header, or by the name in TLS.
 _NAMED = frozenset(("GRPC", "GRPC-WEB", "HTTP", "HTTP2", "HTTPS", "TLS"))
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _network(text: str) -> str | None:
@@ -161,7 +153,7 @@ def _tell_endpoints(record: Record, notes: Notes) -> None:
 def _fits(address: str, resolution: Resolution) -> bool:
     if address.startswith(UNIX):
         return resolution is Resolution.STATIC
-    if _is_address(address):
+    if is_address(address):
         return True
     is_name = HOST.check is not None and HOST.check(address) is None and "*" not in address
     return resolution in BY_NAME and is_name

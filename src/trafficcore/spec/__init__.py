@@ -12,7 +12,7 @@ from trafficcore.spec.balancing import (
 )
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTarget, RouteTest
-from trafficcore.spec.endpoints import EndpointSpec, split_address
+from trafficcore.spec.endpoints import EndpointSpec, is_address, split_address
 from trafficcore.spec.entries import Resolution, ServiceEntry
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.loads import RampDriver, RampRule
@@ -105,6 +105,7 @@ __all__ = [
     "WorkloadParameters",
     "ZoneAwareLb",
     "full_name",
+    "is_address",
     "pattern",
     "split_address",
 ]

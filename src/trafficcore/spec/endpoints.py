@@ -2,13 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any
 
 import attrs
 
 from trafficcore.errors import ConfigError
 
-__all__ = ["EndpointSpec", "split_address"]
+__all__ = ["EndpointSpec", "is_address", "split_address"]
+
+
+def is_address(text: str) -> bool:
+    """Whether a host is an IP address, and so no name to look up."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=4096)
