@@ -4,9 +4,10 @@ from functools import partial
 
 import pytest
 
-from trafficcore import ConfigError, KeyedRateLimiter, RateLimiter
+from trafficcore import ConfigError, KeyedRateLimiter, QuotaScheduler, RateLimiter
 from trafficcore.limits import Limit, client_address, cookie, first_of, header, path_parameter
 from trafficcore.limits import query as query_key
+from trafficcore.live.budgets import Budgets
 from trafficcore.live.limits import bind
 from trafficcore.web.flask import Traffic
 from trafficcore.web.keys import reader
@@ -133,7 +134,10 @@ def test_so_are_slips_around_it(make, message):
 @pytest.mark.parametrize("timeout", ["5", [], float("nan")])
 def test_a_timeout_that_is_no_number_is_told(timeout, clock):
     limiter = RateLimiter("1/min", clock=clock)
-    limiter.acquire()
-    for verb in (limiter.acquire, limiter.reserve):
+    scheduler = QuotaScheduler(1, 1, clock=clock)
+    budgets = Budgets({"calls": "1/min"}, clock=clock)
+    for verb in (limiter.acquire, scheduler.acquire, budgets.acquire):
+        verb()
+    for verb in (limiter.acquire, limiter.reserve, scheduler.acquire, budgets.acquire):
         with pytest.raises(ConfigError, match="timeout must be a number of seconds, not"):
             verb(timeout=timeout)

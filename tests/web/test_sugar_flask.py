@@ -26,6 +26,14 @@ def ok(**_):
     return "ok"
 
 
+def test_paths_are_exempt_in_front_and_on_views(clock):
+    own = limited("1/day", exempt=["/health", "POST /both"], clock=clock)
+    app = app_of(("/health", ok), ("/both", own(ok)))
+    Traffic(app, limits=[Limit("1/day", exempt=["/health"])], clock=clock)
+    assert statuses(app, "/health") == [200] * 3
+    assert statuses(app, "/both") == [200, 429, 429]
+
+
 def test_a_decorated_view_is_limited_and_answers_as_the_limit_says(clock):
     own = limited("2/min", name="own", clock=clock)
     app = app_of(("/", own(ok)), ("/free", ok))

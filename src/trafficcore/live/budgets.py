@@ -22,6 +22,7 @@ from trafficcore.live.drivers import Driver
 from trafficcore.live.fair import DEFAULT
 from trafficcore.live.rates import read_rate
 from trafficcore.live.tickets import Tickets, refusal
+from trafficcore.live.waiting import patience
 
 __all__ = ["Budgets", "Spending"]
 
@@ -253,7 +254,7 @@ class Budgets:
         if lease:
             return Spending(self, cost, lease, None)
         flow = workload if workload in self.workloads else DEFAULT
-        deadline = inf if timeout is None else now + timeout
+        deadline = inf if timeout is None else now + patience(timeout)
         waiter = self._queue.enqueue(now, flow, self.workloads[flow], cost, deadline, None, key)
         if waiter.reason is not None:
             raise self._rejected(waiter)

@@ -20,6 +20,7 @@ from trafficcore.live.drivers import Driver
 from trafficcore.live.fair_grant import Grant, Slot
 from trafficcore.live.rates import read_rate
 from trafficcore.live.tickets import Tickets, refusal
+from trafficcore.live.waiting import patience
 
 __all__ = ["Grant", "QuotaScheduler", "Slot"]
 
@@ -177,7 +178,7 @@ class QuotaScheduler:
         weight = self.workloads[flow]  # type: ignore[index]
         if priority is not None:
             flow, weight = (flow, priority), priority
-        deadline = inf if timeout is None else now + timeout
+        deadline = inf if timeout is None else now + patience(timeout)
         waiter: Waiter = self._queue.enqueue(now, flow, weight, cost, deadline, None, key)
         return waiter
 
