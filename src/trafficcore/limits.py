@@ -5,8 +5,9 @@ from `trafficcore.web.starlette` (FastAPI too), `trafficcore.web.flask`, `traffi
 """
 
 from trafficcore.live.limits import Limit
-from trafficcore.web.keys import client_address, cookie, first_of, header, path_parameter, query
+from trafficcore.web.keys import client_address, cookie, first_of, header, query
 from trafficcore.web.receipt import Receipt
+from trafficcore.web.routed import path_parameter
 
 __all__ = [
     "Limit",

@@ -2,8 +2,18 @@
 
 import pytest
 
+from support.shells import http_scope, run, serve
+from trafficcore import AsgiTraffic, WsgiTraffic
 from trafficcore.errors import ConfigError
-from trafficcore.limits import client_address, cookie, first_of, header, path_parameter, query
+from trafficcore.limits import (
+    Limit,
+    client_address,
+    cookie,
+    first_of,
+    header,
+    path_parameter,
+    query,
+)
 from trafficcore.web.keys import reader
 
 
@@ -94,7 +104,16 @@ def test_a_path_parameter_is_there_once_routed():
     by = path_parameter("user")
     routed = ((), {"user": 7})
     assert both(by, asgi={"path_params": {"user": 7}}, wsgi={"wsgiorg.routing_args": routed}) == "7"
-    assert both(by) is None
+    none = {"asgi": {"path_params": {}}, "wsgi": {"wsgiorg.routing_args": ((), {})}}
+    assert both(by, **none) is None
+
+
+@pytest.mark.parametrize("shell", [AsgiTraffic, WsgiTraffic])
+def test_a_path_parameter_in_front_of_every_route_is_told(shell):
+    for by in (path_parameter("user"), first_of(path_parameter("user"), client_address())):
+        front = shell(None, limits=[Limit("1/min", by=by)])
+        with pytest.raises(ConfigError, match=r"path_parameter\('user'\) is for limits on a route"):
+            run(front, http_scope()) if shell is AsgiTraffic else serve(front)
 
 
 def test_the_first_key_that_is_there_and_never_anothers_bucket():

@@ -176,6 +176,15 @@ def test_parameters_and_functions_of_the_request_are_keys(kind, clock):
         assert statuses(kind, "/") == [200] * 3
 
 
+def test_a_parameter_that_the_route_has_not_is_told_once(kind, clock, caplog):
+    own = limited("1/min", by=path_parameter("usr"), name="own", clock=clock)
+    with project(("u/<user>", own(kind.view))):
+        assert statuses(kind, "/u/a") == [200] * 3
+    told = [record.getMessage() for record in caplog.records if record.name == "trafficcore"]
+    why = "as it is kept by the path parameter 'usr': the route has user"
+    assert told == [f"limit 'own' on {kind.view.__name__} limits nothing there, {why}"]
+
+
 def test_paths_beyond_ascii_are_those_that_the_router_sees(clock):
     given = [Limit("1/min", on="/ünï/*")]
     with project(("ünï/<x>", ok), LIMITS=given, CLOCK=clock):
@@ -336,6 +345,8 @@ def test_threads_never_get_one_too_many(clock):
     [
         ({"LIMIT": []}, "'LIMIT'\\] is unknown: there are LIMITS, HEADERS, PROBLEM, CLOCK"),
         ({"LIMITS": ["1/s"]}, "limits must be Limit"),
+        ({"LIMITS": [Limit("1/s", by=path_parameter("id"))]}, "is for limits on a route"),
+        ({"LIMITS": [Limit("1/s", by=first_of(path_parameter("id")))]}, "is for limits on a route"),
         ({"LIMITS": Limit("1/s")}, "put this one into brackets"),
         ({"HEADERS": "all"}, "headers must be one of none, ietf, envoy"),
     ],

@@ -12,7 +12,7 @@ from trafficcore.errors import ConfigError
 __all__ = ["answer_of", "check_by", "check_function", "check_plain"]
 
 #: Where the functions are that make keys.
-_KEYS: Final = "trafficcore.web.keys"
+_KEYS: Final = ("trafficcore.web.keys", "trafficcore.web.routed")
 
 
 def check_plain(what: str, given: Any) -> None:
@@ -41,7 +41,7 @@ def check_by(by: Any) -> None:
         return
     if not callable(by):
         raise ConfigError(f"by must be a key such as header('x-api-key') or a function, not {by!r}")
-    if getattr(by, "__module__", "") == _KEYS:
+    if getattr(by, "__module__", "") in _KEYS:
         name = getattr(by, "__name__", "")
         raise ConfigError(f"by must be a key: write {name}(…), with its parentheses")
     check_function("by", by)

@@ -18,6 +18,7 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.receipt import LIMITS, Receipt, receipt_of
 from trafficcore.web.refuse import answer
 from trafficcore.web.route_limits import RouteLimits, add_headers, read
+from trafficcore.web.unmet import FirstLook, check_unrouted
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponseBase  # type: ignore[import-untyped]
@@ -96,13 +97,20 @@ class Limited:
         if inspect.isclass(view) or not callable(view):
             raise ConfigError(f"limited() is for views, not {view!r}: see method_decorator")
 
+        first = FirstLook(self.limits.gate.limits, view)
+
+        def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            if not first.over:
+                first.look(kwargs)
+            return _check(self.limits, _find(args), kwargs)
+
         @wraps(view)
         async def asynchronous(*args: Any, **kwargs: Any) -> Any:
-            return _check(self.limits, _find(args), kwargs) or await view(*args, **kwargs)
+            return check(args, kwargs) or await view(*args, **kwargs)
 
         @wraps(view)
         def plain(*args: Any, **kwargs: Any) -> Any:
-            refused = _check(self.limits, _find(args), kwargs)
+            refused = check(args, kwargs)
             if refused is None:
                 return view(*args, **kwargs)
             return _later(refused) if _is_awaited(view, args) else refused
@@ -143,7 +151,9 @@ def _from_settings() -> RouteLimits:
             raise ConfigError(f"TRAFFICCORE[{name!r}] is unknown: there are {known}")
     options = {_SETTINGS[name]: value for name, value in setting.items()}
     given: Iterable[Limit] = options.pop("limits", ())
-    return RouteLimits(given, _view, wsgi=True, **options)
+    made = RouteLimits(given, _view, wsgi=True, **options)
+    check_unrouted(made.gate.limits)
+    return made
 
 
 def _view(facts: Any) -> "HttpRequest":

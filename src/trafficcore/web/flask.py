@@ -18,6 +18,7 @@ from trafficcore.web.facts import wsgi_path
 from trafficcore.web.receipt import Receipt, receipt_of
 from trafficcore.web.refuse import answer
 from trafficcore.web.route_limits import RouteLimits, add_headers, read
+from trafficcore.web.unmet import FirstLook, warn_of_names
 
 if TYPE_CHECKING:
     from flask import Flask, Request, Response
@@ -100,10 +101,14 @@ class Limited:
         if inspect.isclass(view) or not callable(view):
             raise ConfigError(f"limited() is for views and blueprints, not {view!r}")
 
+        first = FirstLook(self.limits.gate.limits, view)
+
         @wraps(view)
         def checked(*args: Any, **kwargs: Any) -> Any:
-            from flask import current_app
+            from flask import current_app, request
 
+            if not first.over:
+                first.look(request.view_args or {}, _only_path(request))
             _check(self.limits)
             return current_app.ensure_sync(view)(*args, **kwargs)
 
@@ -128,6 +133,33 @@ def receipt() -> Receipt:
     return receipt_of(request.environ, time.monotonic)
 
 
+class _Named:
+    """What `blueprint` and `endpoint` return; what the application does not have is told once."""
+
+    __slots__ = ("_known", "_looked", "_meant", "_names", "_what")
+
+    def __init__(
+        self,
+        what: str,
+        names: tuple[str, ...],
+        known: Callable[["Flask"], Iterable[str]],
+        meant: Callable[["Request"], Iterable[str]],
+    ) -> None:
+        self._what = what
+        self._names = frozenset(names)
+        self._known = known
+        self._meant = meant
+        self._looked = False
+
+    def __call__(self, request: "Request") -> bool:
+        if not self._looked:
+            from flask import current_app
+
+            self._looked = True
+            warn_of_names(self._what, self._names, set(self._known(current_app)))
+        return not self._names.isdisjoint(self._meant(request))
+
+
 def blueprint(*names: str) -> Callable[["Request"], bool]:
     """Say `on=` or `exempt=`: the views of these blueprints, and of those inside them.
 
@@ -135,18 +167,24 @@ def blueprint(*names: str) -> Callable[["Request"], bool]:
     `"users"` is it in every place, `"admin.users"` the one inside `admin`.
     """
 
-    def holds(request: "Request") -> bool:
+    def named(app: "Flask", keys: Iterable[str]) -> Iterable[str]:
+        return (name for key in keys for name in (key, app.blueprints[key].name))
+
+    def meant(request: "Request") -> Iterable[str]:
         from flask import current_app
 
-        blueprints = current_app.blueprints
-        return any(name in names or blueprints[name].name in names for name in request.blueprints)
+        return named(current_app, request.blueprints)
 
-    return holds
+    return _Named("blueprint", names, lambda app: named(app, app.blueprints), meant)
 
 
 def endpoint(*names: str) -> Callable[["Request"], bool]:
     """Say `on=` or `exempt=`: the views of these endpoints (`"index"`, `"admin.login"`)."""
-    return lambda request: request.endpoint in names
+
+    def meant(request: "Request") -> Iterable[str]:
+        return (request.endpoint or "",)
+
+    return _Named("endpoint", names, lambda app: app.view_functions, meant)
 
 
 def _request(_: Any) -> "Request":
@@ -166,11 +204,20 @@ def _check(limits: RouteLimits) -> None:
     from flask import request
 
     environ = request.environ
-    if request.view_args:
-        environ["wsgiorg.routing_args"] = ((), request.view_args)
-    refusal = limits.admit(environ, request.method, wsgi_path(environ))
+    environ["wsgiorg.routing_args"] = ((), request.view_args or {})
+    rule = request.url_rule
+    slash = rule is not None and not rule.strict_slashes
+    refusal = limits.admit(environ, request.method, wsgi_path(environ), slash=slash)
     if refusal is not None:
         raise _error(refusal)
+
+
+def _only_path(request: "Request") -> str:
+    """Return the path of a view that is found at no other, else ""."""
+    from flask import current_app
+
+    rules = list(current_app.url_map.iter_rules(request.endpoint))
+    return wsgi_path(request.environ) if len(rules) == 1 and not rules[0].arguments else ""
 
 
 def _error(refusal: Rejection) -> Exception:

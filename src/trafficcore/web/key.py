@@ -9,8 +9,9 @@ from hashlib import blake2b
 from typing import Any, Final, Protocol
 
 from trafficcore.engine import Facts
+from trafficcore.errors import ConfigError
 
-__all__ = ["LONGEST", "By", "Key", "Keys", "Read", "kept"]
+__all__ = ["LONGEST", "By", "Key", "Keys", "Read", "kept", "named"]
 
 #: Keys up to this many characters are kept as they are.
 LONGEST: Final = 128
@@ -41,3 +42,10 @@ def kept(key: str) -> str:
     if len(key) <= LONGEST:
         return key
     return "blake2b:" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def named(what: str, name: object) -> str:
+    """Return the name of what a key is read from; `ConfigError` for what is no name."""
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"{what}() takes the name of a parameter, not {name!r}")
+    return name

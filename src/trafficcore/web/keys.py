@@ -17,7 +17,7 @@ from trafficcore.live.limit_checks import is_token
 from trafficcore.web.address import HEADERS, Network, client_of, key_of, networks
 from trafficcore.web.facts import wsgi_facts
 from trafficcore.web.headers import BARE
-from trafficcore.web.key import LONGEST, By, Key, Keys, Read, kept
+from trafficcore.web.key import LONGEST, By, Key, Keys, Read, kept, named
 from trafficcore.web.outbound_request import facts_of
 from trafficcore.web.readings import cookie_values, query_values
 
@@ -27,7 +27,6 @@ __all__ = [
     "cookie",
     "first_of",
     "header",
-    "path_parameter",
     "query",
     "reader",
 ]
@@ -51,12 +50,6 @@ def reader(by: By, *, wsgi: bool = False) -> Read:
         return None if value is None else kept(str(value))  # people keep users by number
 
     return read_by
-
-
-def _named(what: str, name: object) -> str:
-    if not isinstance(name, str) or not name:
-        raise ConfigError(f"{what}() takes the name of a parameter, not {name!r}")
-    return name
 
 
 @attrs.frozen
@@ -211,38 +204,7 @@ class _Query:
 
 def query(name: str) -> Key:
     """Keep a limit by a query parameter; without it, none. Several values are as of `cookie`."""
-    return _Query(_named("query", name))
-
-
-@attrs.frozen
-class _PathParameter:
-    """What the router read from the path; there once the request has been routed."""
-
-    name: str
-
-    def asgi(self) -> Read:
-        def read(scope: Mapping[str, Any]) -> str | None:
-            value = scope.get("path_params", {}).get(self.name)
-            return None if value is None else kept(str(value))
-
-        return read
-
-    def wsgi(self) -> Read:
-        def read(environ: Mapping[str, Any]) -> str | None:
-            routing = environ.get("wsgiorg.routing_args")
-            value = routing[1].get(self.name) if routing else None
-            return None if value is None else kept(str(value))
-
-        return read
-
-
-def path_parameter(name: str) -> Key:
-    """Keep a limit by a parameter of the route's path.
-
-    For limits on a route: in front of the whole application no route is known yet, and there the
-    limit meets no request.
-    """
-    return _PathParameter(_named("path_parameter", name))
+    return _Query(named("query", name))
 
 
 @attrs.frozen

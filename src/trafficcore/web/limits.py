@@ -123,9 +123,12 @@ class LimitGate:
         known = ", ".join(bound.name for bound in self.limits)
         raise ConfigError(f"no limit is named {name!r}: there is {known}")
 
-    def admit(self, request: Request, method: str, path: str, now: float) -> Met | Refusal:
+    def admit(
+        self, request: Request, method: str, path: str, now: float, *, slash: bool = False
+    ) -> Met | Refusal:
         """Take a token of each limit that is about a request, or of none and refuse."""
-        return self.decide(self.find(method, path), request, now)
+        stages = self._find_either(method, path) if slash else self.find(method, path)
+        return self.decide(stages, request, now)
 
     def find(self, method: str, path: str) -> Stages:
         """Return the limits of a path."""
@@ -133,6 +136,15 @@ class LimitGate:
             return self._memo[method, path]
         except KeyError:
             return self._learn(method, path)
+
+    def _find_either(self, method: str, path: str) -> Stages:
+        """Return the limits of a path that is the same with a slash at its end and without."""
+        other = path[:-1] if path.endswith("/") else path + "/"
+        return tuple(
+            stage
+            for stage in self._stages
+            if stage.may_meet(method, path) or stage.may_meet(method, other)
+        )
 
     def decide(self, stages: Stages, request: Request, now: float) -> Met | Refusal:
         """Do what `admit` does by the limits of a path, or of `everywhere`."""

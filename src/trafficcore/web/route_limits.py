@@ -68,14 +68,19 @@ class RouteLimits:
     def __getitem__(self, name: str) -> Bound:
         return self.gate[name]
 
-    def admit(self, request: MutableMapping[str, Any], method: str, path: str) -> Rejection | None:
-        """Take a token of each limit that is about a request, or of none and say why not."""
+    def admit(
+        self, request: MutableMapping[str, Any], method: str, path: str, *, slash: bool = False
+    ) -> Rejection | None:
+        """Take a token of each limit that is about a request, or of none and say why not.
+
+        `slash`: to the router the path is the same with a slash at its end and without.
+        """
         receipt = receipt_of(request, self.clock)
         own = self._own
         if any(bound in own for bound, _, _ in receipt.met):
             return None
         now = self.clock()
-        met = self.gate.admit(request, method, path, now)
+        met = self.gate.admit(request, method, path, now, slash=slash)
         if not isinstance(met, Refusal):
             receipt.met = (*receipt.met, *met)
             return None

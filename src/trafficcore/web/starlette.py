@@ -18,6 +18,7 @@ from trafficcore.web.facts import asgi_facts
 from trafficcore.web.receipt import Receipt, receipt_of
 from trafficcore.web.refuse import answer
 from trafficcore.web.route_limits import RouteLimits, read, responses
+from trafficcore.web.unmet import FirstLook
 
 if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
@@ -125,6 +126,7 @@ def _limited(view: V, dependency: Dependency) -> V:
     if inspect.isgeneratorfunction(view) or inspect.isasyncgenfunction(view):
         raise ConfigError(f"{name} yields its answer: limit it by Depends(limit(…))")
     signature, added = _signature(view)
+    first = FirstLook(dependency.limits.gate.limits, view)
 
     def check(args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         connection = _find(args, kwargs)
@@ -132,6 +134,8 @@ def _limited(view: V, dependency: Dependency) -> V:
             kwargs.pop(_HIDDEN, None)
         if connection is None:
             raise ConfigError(f"{name} was called without a request: what hides its signature?")
+        if not first.over:
+            first.look(connection.path_params)
         dependency.check(connection)
 
     @wraps(view)
