@@ -111,10 +111,14 @@ def test_a_cookie_with_a_ttl_is_made_and_hashed() -> None:
 def test_requests_beside_each_other_on_a_connection_get_one_cookie() -> None:
     one = engine(by={"cookie": HashCookie(name="c", ttl=0)}, draw=iter(()).__next__)
     made = {admit(one, p.calling(connection="7", address="1.2.3.4")).set_cookie for _ in range(3)}
-    assert made == {f'c="{xxhash64(b"7"):016x}"; HttpOnly'}
-    assert admit(one, p.calling(address="1.2.3.4")).set_cookie == (
-        f'c="{xxhash64(b"1.2.3.4"):016x}"; HttpOnly'
-    )
+    assert made == {f'c="{xxhash64(b"1.2.3.4 7"):016x}"; HttpOnly'}
+    others = [
+        {"address": "1.2.3.4"},
+        {"connection": "7"},
+        {"address": "1.2.3.5", "connection": "7"},
+    ]
+    made |= {admit(one, p.calling(**other)).set_cookie for other in others}
+    assert len(made) == 4
 
 
 def test_without_chance_each_call_has_a_cookie_of_its_own() -> None:

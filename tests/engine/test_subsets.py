@@ -243,6 +243,17 @@ def test_endpoints_that_come_from_elsewhere_are_of_their_subsets_too() -> None:
     assert found == {"c:1", "e:1"}
 
 
+def test_a_rule_in_shadow_sends_nobody_anywhere() -> None:
+    one = engine(attrs.evolve(rule(), shadow=True), to(("v9", 1)))
+    assert len(calls(one, 4, "v2")) == 4
+    assert len(calls(one, 4)) == 4
+    live = engine(rule(), to(("v2", 1)))
+    live.shadow("DestinationRule default/x")
+    assert len(calls(live, 4)) == 4
+    live.shadow("DestinationRule default/x", on=False)
+    assert calls(live, 2) == {"c:1": 2}
+
+
 def test_modes_that_refuse_nothing_take_no_subset_for_an_answer() -> None:
     shadow = engine(rule(), mode="shadow")
     permit = admit(shadow, "v9")

@@ -148,7 +148,7 @@ def _service(
 
     targets = {"": of(spec)}
     nowhere = Target(None)
-    if spec is not None and spec.subsets:
+    if spec is not None and spec.subsets and not spec.shadow:  # in shadow a rule sends nobody
         targets |= {subset.name: of(subset) for subset in spec.subsets}
         nobody = _membership(TrafficPolicy(), rule, (), build.identity, build.draw)
         nowhere = target(f"{name}/", nobody)

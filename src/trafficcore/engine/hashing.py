@@ -69,9 +69,8 @@ class Hashing:
 
     def _new(self, facts: Facts) -> int:
         """Return what the value of a new cookie is made of."""
-        where = facts.connection or facts.address
-        if where:
-            return hash_of(where)
+        if facts.connection or facts.address:
+            return hash_of(f"{facts.address} {facts.connection}")
         if self.draw is not None:
             return int(self.draw() * _WHOLE)
         return hash_of(str(next(self._number)))
