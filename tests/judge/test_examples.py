@@ -76,6 +76,12 @@ NEAR_MISSES = {
     "TC311": [("{maglev: {}}", "{maglev: {}, httpHeaderName: x-user}")],
     "TC313": [("useSourceIp: true", "useSourceIp: false, httpHeaderName: x-user")],
     "TC314": [("STATIC", "STATIC\n  endpoints: [{address: 10.0.0.1}]"), ("STATIC", "NONE")],
+    "TC316": [("{enabled: true}", "{enabled: false}"), ("{enabled: true}", "{minClusterSize: 3}")],
+    "TC315": [
+        ("minHealthPercent: 50", "minHealthPercent: 40"),
+        ("maxEjectionPercent: 60", "maxEjectionPercent: 50"),
+        ("60, minHealthPercent: 50", "28, minHealthPercent: 100"),
+    ],
     "TC309": [("number: 80}, outlier", "number: 81}, outlier")],
     "TC401": [("fill_amount: 0", "fill_amount: 1")],
     "TC402": [("name: all", "name: all\n        label_matcher: {match_labels: {a: b}}")],

@@ -1,4 +1,4 @@
-"""TC301 to TC304, TC308: whether outlier detection can eject anybody, and whether it may eject all.
+"""TC301 to TC304, TC308, TC315: whether outlier detection can eject anybody, and may eject all.
 
 Law    A host goes if 100 * (out + 1) / hosts is at most `max_ejection_percent` (Envoy, and Istio
        after 1.22; up to it the first always goes, which `--istio` says). How many hosts there are
@@ -13,24 +13,24 @@ from trafficcore.judge.case import Case
 from trafficcore.manifest.problems import Problem
 from trafficcore.spec import Destination, OutlierDetection
 
-__all__ = ["detections", "ejection"]
+__all__ = ["detections", "ejection", "known_hosts"]
 
 _ALL = 100
 #: Two and three hosts are what many services have; a limit that ejects none of them is told.
 _MANY = 4
+#: While so many per cent are healthy they take every call, and nobody panics: 1.4 times 72.
+_SPILLS = 72
 #: Which versions keep to the percentage from the first host on.
 _AFTER = " (Istio after 1.22)"
 
 
 def ejection(case: Case) -> Iterator[Problem]:
     """Judge every outlier detection of every destination and port."""
-    counts = _declared(case)
     for rule in case.policy.destinations:
-        hosts = case.hosts.of(rule.host, rule.namespace)
-        if hosts is None:
-            hosts = counts.get(rule.host, case.hosts.others)
+        hosts = known_hosts(rule, case)
         for outlier, path in detections(rule, case):
             yield from _judge(outlier, path, hosts, rule, case)
+            yield from _panic(outlier, path, rule, case)
 
 
 def detections(rule: Destination, case: Case) -> Iterator[tuple[OutlierDetection, str]]:
@@ -47,6 +47,12 @@ def detections(rule: Destination, case: Case) -> Iterator[tuple[OutlierDetection
         path = f"{rule.source.path}.subsets[{at}].trafficPolicy.outlierDetection"
         if subset.policy.outlier is not None and case.places.find(rule.source, path) is not None:
             yield subset.policy.outlier, path
+
+
+def known_hosts(rule: Destination, case: Case) -> int | None:
+    """Return how many hosts a destination has, None where nobody knows."""
+    hosts = case.hosts.of(rule.host, rule.namespace)
+    return _declared(case).get(rule.host, case.hosts.others) if hosts is None else hosts
 
 
 def _declared(case: Case) -> dict[str, int]:
@@ -89,6 +95,18 @@ def _judge(
     elif percent * hosts < _ALL:
         message = f"nobody is ever ejected: one of {hosts} hosts is more than {percent} %{_AFTER}"
         yield case.tell("TC302", rule.source, field, message, str(percent))
+
+
+def _panic(
+    outlier: OutlierDetection, path: str, rule: Destination, case: Case
+) -> Iterator[Problem]:
+    """Tell where panic begins before as many are out as may be."""
+    edge = min(outlier.min_health_percent, _SPILLS)
+    left = _ALL - outlier.max_ejection_percent
+    if left < edge and _detects(outlier):
+        message = f"with fewer than {edge} % healthy, those that are out are called again: panic"
+        value = str(outlier.min_health_percent)
+        yield case.tell("TC315", rule.source, f"{path}.minHealthPercent", message, value)
 
 
 def _single(outlier: OutlierDetection, *, first: bool) -> str:

@@ -1,9 +1,9 @@
-"""TC306, TC510: localities that are on unasked, and weights that say nothing about this place."""
+"""TC306, TC316, TC510: localities on unasked, too few hosts for zones, weights of other places."""
 
 from collections.abc import Iterator
 
 from trafficcore.judge.case import Case
-from trafficcore.judge.ejection import detections
+from trafficcore.judge.ejection import detections, known_hosts
 from trafficcore.manifest.problems import Problem
 from trafficcore.spec import Destination
 
@@ -17,6 +17,7 @@ def locality(case: Case) -> Iterator[Problem]:
     for rule in case.policy.destinations:
         yield from _unasked(rule, case)
         yield from _elsewhere(rule, case)
+        yield from _too_few(rule, case)
 
 
 def _unasked(rule: Destination, case: Case) -> Iterator[Problem]:
@@ -37,6 +38,16 @@ def _elsewhere(rule: Destination, case: Case) -> Iterator[Problem]:
         path = f"{rule.source.path}.trafficPolicy.loadBalancer.localityLbSetting.distribute"
         message = f"no from takes {own}: calls from there go to every locality alike"
         yield case.tell("TC510", rule.source, path, message, own)
+
+
+def _too_few(rule: Destination, case: Case) -> Iterator[Problem]:
+    zones, hosts = rule.policy.zone_aware, known_hosts(rule, case)
+    if zones is None or not zones.enabled or hosts is None or hosts >= zones.min_cluster_size:
+        return
+    least = zones.min_cluster_size
+    path = f"{rule.source.path}.trafficPolicy.loadBalancer.zoneAwareLbSetting"
+    message = f"zones are never looked at: {hosts} hosts are fewer than minClusterSize, {least}"
+    yield case.tell("TC316", rule.source, path, message, str(least))
 
 
 def _takes(pattern: str, own: str) -> bool:

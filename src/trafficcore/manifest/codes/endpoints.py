@@ -153,4 +153,27 @@ ENDPOINTS = (
         "what a ServiceEntry says.",
         example="kind: ServiceEntry\nspec:\n  hosts: [api.example.com]\n  resolution: STATIC\n",
     ),
+    Code(
+        id="TC315",
+        name="panic-undoes-ejection",
+        severity="notice",
+        title="Panic begins before as many hosts are out as may be",
+        why="While fewer than `minHealthPercent` of the hosts are healthy, and too few to take "
+        "every call, all are called, also those that are out. Beyond that `maxEjectionPercent` "
+        "ejects on paper.",
+        instead="Keep `maxEjectionPercent` at 100 less `minHealthPercent`, or take it as it is "
+        "meant: rather all than too few.",
+        example=_HEAD + "    outlierDetection: {maxEjectionPercent: 60, minHealthPercent: 50}\n",
+    ),
+    Code(
+        id="TC316",
+        name="too-few-for-zones",
+        severity="warning",
+        title="There are too few hosts for zone-aware routing",
+        why="Below `minClusterSize` healthy hosts, 6 where it is not written, calls go to all "
+        "zones alike.",
+        instead="Set `minClusterSize` to what the service has, or use `localityLbSetting`.",
+        example=_known("10.0.0.1", "10.0.0.2", "10.0.0.3")
+        + "    loadBalancer: {zoneAwareLbSetting: {enabled: true}}\n",
+    ),
 )
