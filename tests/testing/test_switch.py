@@ -17,6 +17,7 @@ from trafficcore import (
 )
 from trafficcore.engine.guard import locked
 from trafficcore.errors import Rejected
+from trafficcore.live import Budgets
 from trafficcore.spec import Direction
 from trafficcore.testing import VirtualTime, limits_off
 
@@ -215,3 +216,18 @@ def test_limits_of_an_application_and_of_its_routes_meet_no_request(clock):
     assert [client.get("/").status_code for _ in range(2)] == [200, 429]
     assert shell.limits["all"].left("", clock())[0] == 1
     assert route.limits["route"].refused == 1
+
+
+def test_budgets_are_there_for_everybody_and_nothing_is_taken(clock):
+    budgets = Budgets({"requests": "1/min", "tokens": "10/min"}, at_once=1, clock=clock)
+    with limits_off():
+        for _ in range(3):
+            with budgets.slot(tokens=10) as spending:
+                spending.cost(tokens=5)
+        running = [budgets.acquire(), budgets.try_acquire()]
+        asyncio.run(budgets.acquire_async(tokens=10)).end()
+        for spending in running:
+            spending.end()
+    held = budgets.acquire(tokens=10)
+    assert budgets.try_acquire() is None
+    held.end()

@@ -17,6 +17,7 @@ from trafficcore.engine import Engine
 from trafficcore.engine.guard import living, locked
 from trafficcore.live import loading
 from trafficcore.live.breaker import CircuitBreaker
+from trafficcore.live.budgets import Budgets, Spending
 from trafficcore.live.desk import Desk
 from trafficcore.live.fair import QuotaScheduler
 from trafficcore.live.fair_grant import Grant
@@ -66,6 +67,29 @@ async def _granted_async(
     return _Free(self, None, cost)
 
 
+class _Unspent(Spending):
+    """A use that has taken nothing of any budget."""
+
+    __slots__ = ()
+
+    def cost(self, **actual: float) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def give_back(self, now: float) -> None:
+        pass
+
+
+def _spent(self: Budgets, *_: Any, **__: Any) -> Spending:
+    return _Unspent(self, self._usual, 0, None)
+
+
+async def _spent_async(self: Budgets, *_: Any, **__: Any) -> Spending:
+    return _spent(self)
+
+
 def _reserved(self: RateLimiter, cost: float = 1, **_: Any) -> Reservation:
     return Reservation(self._desk, cost, self._clock(), 0)
 
@@ -100,8 +124,9 @@ _OFF: dict[type, dict[str, Callable[..., Any]]] = {
         "acquire": _granted,
         "acquire_async": _granted_async,
     },
+    Budgets: {"try_acquire": _spent, "acquire": _spent, "acquire_async": _spent_async},
     LimitGate: {"admit": _unmet, "decide": _unmet},
-    CircuitBreaker: {"try_acquire": _era, "_try_slowly": _era},
+    CircuitBreaker: {"try_acquire": _era, "try_admit": _era, "_try_slowly": _era},
 }
 
 
