@@ -11,6 +11,7 @@ LIMITS = {
     "/hour": RateLimiter("100/hour", share="host", name="hour"),
     "/killed": RateLimiter("100/hour", share="host", name="killed"),
     "/second": RateLimiter("200/s", capacity=100, share="host", name="second"),
+    "/stopped": RateLimiter("200/s", capacity=100, share="host", name="stopped"),
 }
 #: For the log: nobody says whether this one is meant to count in each worker.
 ALONE = RateLimiter("1000000/s", name="alone")

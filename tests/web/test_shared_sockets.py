@@ -25,10 +25,11 @@ LONG = 20 if os.environ.get("TRAFFICCORE_LONG") else 5
 THREADS = 8
 
 
-def load(address, path, requests=None, seconds=None, after=lambda _: None):
+def load(address, path, requests=None, seconds=None, after=lambda *_: None):
     """Ask from several threads; return how often each answer came, by whom, and how long it took.
 
-    A connection that breaks counts as 0. `after` is called with each answer's worker.
+    A connection that breaks counts as 0. `after` is called with each answer, its worker, and when
+    it was asked for.
     """
     stop = threading.Event()
 
@@ -40,11 +41,12 @@ def load(address, path, requests=None, seconds=None, after=lambda _: None):
             with contextlib.closing(connection):
                 for _ in range(5):  # then another worker may be the one to accept
                     asked += 1
+                    begun = time.monotonic()
                     code, worker = ask(connection, path)
                     answers[code, worker] += 1
                     if not worker:
                         break
-                    after(worker)
+                    after(code, worker, begun)
         return answers
 
     begun = time.monotonic()
@@ -80,19 +82,65 @@ def test_four_workers_admit_a_hundred_and_not_one_more(uvicorn):
 
 
 def test_four_workers_admit_what_the_rate_says_and_all_of_it(uvicorn):
+    """Between two refusals, when the bucket is empty, there is no burst to hide an error in."""
     address, _ = uvicorn
-    codes, workers, took = load(address, "/second", seconds=LONG)
+    answers = []
+
+    def note(code, _, begun):
+        answers.append((begun, time.monotonic(), code))
+
+    codes, workers, took = load(address, "/second", seconds=LONG, after=note)
     assert codes[200] <= 100 + 200 * took
-    assert codes[200] >= 0.99 * 200 * took
-    assert codes[429] > 0
     assert len(workers) == 4
+    refusals = [(begun, ended) for begun, ended, code in answers if code == 429]
+    first = min(refusals[:200], key=lambda each: each[1] - each[0])  # when it was is known best
+    last = min(refusals[-200:], key=lambda each: each[1] - each[0])
+    granted = [(begun, ended) for begun, ended, code in answers if code == 200]
+    surely = sum(begun > first[1] and ended < last[0] for begun, ended in granted)
+    perhaps = sum(ended > first[0] and begun < last[1] for begun, ended in granted)
+    assert surely <= 200 * (last[1] - first[0]) + 1
+    assert perhaps >= 200 * (last[0] - first[1]) - 1
+    assert first[0] + LONG / 2 < last[0]
+    expected = 200 * (last[1] - first[1])
+    assert (surely + perhaps) / 2 == pytest.approx(expected, rel=0.01)
+
+
+def test_a_worker_that_is_stopped_for_a_while_holds_up_no_other_and_lets_no_more_in(uvicorn):
+    address, _ = uvicorn
+    answers = []
+    under_way = threading.Event()
+
+    def note(_, worker, begun):
+        answers.append((begun, time.monotonic(), worker))
+        if len(answers) == 100:
+            under_way.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(load, address, "/stopped", seconds=3, after=note)
+        assert under_way.wait(30)
+        stopped = answers[-1][2]
+        os.kill(stopped, signal.SIGSTOP)
+        try:
+            since = time.monotonic()
+            threading.Event().wait(1.5)
+            until = time.monotonic()
+        finally:
+            os.kill(stopped, signal.SIGCONT)
+        codes, workers, took = running.result()
+    meanwhile = {worker for begun, ended, worker in answers if since < begun and ended < until}
+    assert meanwhile
+    assert stopped not in meanwhile
+    assert stopped in {worker for begun, _, worker in answers if begun > until}
+    assert len(workers) == 4
+    assert codes[0] == 0
+    assert 200 <= codes[200] <= 100 + 200 * took
 
 
 def test_a_worker_killed_and_started_anew_changes_nothing(uvicorn):
     address, _ = uvicorn
     killed = []
 
-    def kill(worker):
+    def kill(_code, worker, _begun):
         if len(killed) < 3 and worker not in killed:
             killed.append(worker)
             os.kill(worker, signal.SIGKILL)
