@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Literal
 
-from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
+from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
@@ -23,7 +23,7 @@ from trafficcore.web.exchange import (
     WatchedExchange,
     WebSocketExchange,
 )
-from trafficcore.web.facts import Labels, asgi_facts
+from trafficcore.web.facts import Labels, Read, asgi_facts, seen_at
 from trafficcore.web.receipt import LIMITS
 from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.waiting import Replay, wait
@@ -43,6 +43,10 @@ class AsgiTraffic:
     rules may look at. *Slow* is measured to the start of the response; with `slow="end"` to its
     last byte. A websocket is one request, from its upgrade to its close, and never slow. With
     `slow_in_flight` a request that hangs is slow before it ends, at the price of a lock in each.
+
+    With `control_point` it stands at a place of the application's own, such as around a part of it
+    that is mounted somewhere: only policies that name the place act, and they do so beside those
+    that the same engine has applied further out.
 
     `limits` are rate limits without a manifest, with an engine or without one; `problem` answers
     their refusals as problem documents. `headers` (`ietf` or `envoy`) tells clients what is left of
@@ -68,6 +72,7 @@ class AsgiTraffic:
         headers: str = "none",  # noqa: ARG002  # with others as well
         problem: bool = False,
         request_labels: Labels | None = None,
+        control_point: str = "",
         slow: Literal["start", "end"] = "start",
         slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -82,11 +87,13 @@ class AsgiTraffic:
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
         self.engine = engine
-        #: What a scope says of who charged its request, where that is this engine alone.
-        self._alone = (engine,)
+        #: What a scope says of who charged its request: this engine, or one of its places.
+        self._mark = (engine, control_point) if control_point else engine
+        #: The same, where it is this one alone.
+        self._alone = (self._mark,)
         self._labels = request_labels
         #: What reads a request.
-        self.read: Callable[[Any, Labels | None], Facts] = asgi_facts
+        self.read: Read = seen_at(control_point, asgi_facts) if control_point else asgi_facts
         self._from_start = slow == "start"
         self._in_flight = slow_in_flight
         self._exchange = WatchedExchange if slow_in_flight else HttpExchange
@@ -99,7 +106,7 @@ class AsgiTraffic:
         """Run one connection's scope. Flat, as measured: each coroutine more costs half a floor."""
         kind, engine, clock = scope["type"], self.engine, self._clock
         charged = scope.get(CHARGED, ())
-        if kind not in ("http", "websocket") or engine in charged:
+        if kind not in ("http", "websocket") or self._mark in charged:
             await self.app(scope, receive, send)
             return
         if self._in_flight:
@@ -124,7 +131,11 @@ class AsgiTraffic:
         if state is None or "traffic" in state:
             state = dict(state or ())
         state["traffic"] = verdict
-        inner = {**scope, "state": state, CHARGED: (*charged, engine) if charged else self._alone}
+        inner = {
+            **scope,
+            "state": state,
+            CHARGED: (*charged, self._mark) if charged else self._alone,
+        }
         exchange: HttpExchange | WebSocketExchange
         if kind == "http":
             exchange = self._exchange()

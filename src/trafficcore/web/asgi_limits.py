@@ -15,7 +15,7 @@ from trafficcore.live.limits import Limit
 from trafficcore.web.asgi import AsgiTraffic, refuse
 from trafficcore.web.declared import Declared
 from trafficcore.web.exchange import AsgiApp, Message, Receive, Scope, Send
-from trafficcore.web.facts import Labels, asgi_facts, under
+from trafficcore.web.facts import Labels, under
 from trafficcore.web.limit_headers import NAMES, RawRows
 from trafficcore.web.limits import LimitGate, Met
 from trafficcore.web.receipt import LIMITS, Receipt
@@ -47,6 +47,7 @@ class AsgiLimits(AsgiTraffic):
         headers: str = "none",
         problem: bool = False,
         request_labels: Labels | None = None,
+        control_point: str = "",
         slow: Literal["start", "end"] = "start",
         slow_in_flight: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -60,14 +61,16 @@ class AsgiLimits(AsgiTraffic):
                 app,
                 engine,
                 request_labels=request_labels,
+                control_point=control_point,
                 slow=slow,
                 slow_in_flight=slow_in_flight,
                 clock=clock,
             )
             if headers != "none":
                 declared = Declared(engine)
-                inner.read = declared.noting(asgi_facts, clock)
-                find = lambda scope: declared.find(asgi_facts(scope, request_labels))  # noqa: E731
+                read = inner.read
+                inner.read = declared.noting(read, clock)
+                find = lambda scope: declared.find(read(scope, request_labels))  # noqa: E731
         self.app = app
         self.limits = LimitGate(limits or (), headers=headers, problem=problem, declared=find)
         #: Whether limits further in are told of as well, which the request has yet to meet.

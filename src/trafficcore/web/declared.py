@@ -36,7 +36,7 @@ class Declared:
     def find(self, facts: Facts) -> tuple[Row, ...]:
         """Return the limits of a request; none where the engine is off."""
         engine = self._engine
-        plan = engine.policies.table.inbound.find(facts)
+        plan = engine.policies.table.at(facts.direction).find(facts)
         if not plan.limits or engine.mode is OFF:
             return ()
         shown: tuple[Row, ...] | None = plan.shown

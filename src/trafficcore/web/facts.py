@@ -11,17 +11,35 @@ from typing import Any, Final
 from trafficcore.engine import Facts
 from trafficcore.engine.facts import Both
 from trafficcore.engine.patience import caller_timeout
+from trafficcore.errors import ConfigError
 from trafficcore.spec import Direction
 from trafficcore.web.headers import BARE, AsgiHeaders, RawHeaders, WsgiHeaders, key_of
 
-__all__ = ["Labels", "asgi_facts", "under", "wsgi_facts", "wsgi_path"]
+__all__ = ["Labels", "Read", "asgi_facts", "seen_at", "under", "wsgi_facts", "wsgi_path"]
 
 #: `request_labels=` of a shell: labels that the application vouches for, from its own request.
 Labels = Callable[[Any], Mapping[str, str] | None]
 
+#: What reads a scope or an environ.
+Read = Callable[[Any, Labels | None], Facts]
+
 INBOUND: Final = Direction.INBOUND
+_TAKEN: Final = ("ingress", "egress")
 _new: Final = object.__new__
 _SCHEMES: Final = {"ws": "http", "wss": "https"}
+
+
+def seen_at(point: str, read: Read) -> Read:
+    """Return what reads a request as one at a control point of the application's own."""
+    if point in _TAKEN:
+        raise ConfigError(f"a control point must have a name of its own, not {point!r}")
+
+    def seen(request: Any, labels: Labels | None) -> Facts:
+        facts = read(request, labels)
+        facts.direction = point
+        return facts
+
+    return seen
 
 
 class _AsgiFacts(Facts):

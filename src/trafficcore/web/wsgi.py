@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from trafficcore.engine import Engine, Facts, Permit, Queued, Rejection
+from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.errors import ConfigError
 from trafficcore.live.drivers import driver_of
 from trafficcore.live.limits import Limit
-from trafficcore.web.facts import Labels, wsgi_facts
+from trafficcore.web.facts import Labels, Read, seen_at, wsgi_facts
 from trafficcore.web.receipt import LIMITS
 from trafficcore.web.refuse import answer, is_grpc
 from trafficcore.web.response import Body, SizedBody, WatchedExchange, WsgiExchange
@@ -37,6 +37,10 @@ class WsgiTraffic:
     hangs is slow before it ends, at the price of a lock in each. `threads` is how many the server
     runs: all but one of them may wait for a quota, the next is refused at once. None: the most that
     were seen at work at once. Where there is but one thread nobody waits.
+
+    With `control_point` it stands at a place of the application's own, such as around a part of it
+    that is mounted somewhere: only policies that name the place act, and they do so beside those
+    that the same engine has applied further out.
 
     `limits` are rate limits without a manifest, with an engine or without one; `problem` answers
     their refusals as problem documents. `headers` (`ietf` or `envoy`) tells clients what is left of
@@ -62,6 +66,7 @@ class WsgiTraffic:
         headers: str = "none",  # noqa: ARG002  # with others as well
         problem: bool = False,
         request_labels: Labels | None = None,
+        control_point: str = "",
         slow: Literal["start", "end"] = "start",
         slow_in_flight: bool = False,
         threads: int | None = None,
@@ -77,9 +82,11 @@ class WsgiTraffic:
             raise ConfigError(f"slow must be 'start' or 'end', not {slow!r}")
         self.app = app
         self.engine = engine
+        #: What says in a request who charged it: this engine, or one of its places.
+        self._mark = (engine, control_point) if control_point else engine
         self._labels = request_labels
         #: What reads a request.
-        self.read: Callable[[Any, Labels | None], Facts] = wsgi_facts
+        self.read: Read = seen_at(control_point, wsgi_facts) if control_point else wsgi_facts
         self._from_start = slow == "start"
         self._in_flight = slow_in_flight
         self._exchange = WatchedExchange if slow_in_flight else WsgiExchange
@@ -90,7 +97,7 @@ class WsgiTraffic:
     def __call__(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
         """Run one request."""
         charged = environ.get(_CHARGED, ())
-        if (charged or "asgi.scope" in environ) and _has_charged(self.engine, environ, charged):
+        if (charged or "asgi.scope" in environ) and _has_charged(self._mark, environ, charged):
             return self.app(environ, start_response)
         clock = self._clock
         if self._in_flight:
@@ -102,7 +109,7 @@ class WsgiTraffic:
             _give_back(environ, clock())
             return refuse(verdict, environ, start_response)
         environ["trafficcore.permit"] = verdict
-        environ[_CHARGED] = (*charged, (self.engine, verdict))
+        environ[_CHARGED] = (*charged, (self._mark, verdict))
         if self._in_flight:
             verdict.watch()
         exchange = self._exchange()
@@ -140,14 +147,12 @@ class WsgiTraffic:
             room.leave()
 
 
-def _has_charged(
-    engine: Engine, environ: dict[str, Any], charged: Iterable[tuple[Engine, Permit]]
-) -> bool:
+def _has_charged(mark: Any, environ: dict[str, Any], charged: Iterable[tuple[Any, Permit]]) -> bool:
     """Whether the engine stands further out around this very request, on either protocol."""
-    if any(other is engine and not permit.settled for other, permit in charged):
+    if any(other == mark and not permit.settled for other, permit in charged):
         return True
     scope = environ.get("asgi.scope")  # put there by bridges from ASGI
-    return scope is not None and engine in scope.get(_CHARGED, ())
+    return scope is not None and mark in scope.get(_CHARGED, ())
 
 
 def _give_back(environ: dict[str, Any], now: float) -> None:

@@ -13,7 +13,7 @@ from trafficcore.engine import Engine
 from trafficcore.errors import ConfigError
 from trafficcore.live.limits import Limit
 from trafficcore.web.declared import Declared
-from trafficcore.web.facts import Labels, wsgi_facts, wsgi_path
+from trafficcore.web.facts import Labels, wsgi_path
 from trafficcore.web.limit_headers import NAMES, Rows
 from trafficcore.web.limits import LimitGate, Met
 from trafficcore.web.receipt import LIMITS, Receipt
@@ -45,6 +45,7 @@ class WsgiLimits(WsgiTraffic):
         headers: str = "none",
         problem: bool = False,
         request_labels: Labels | None = None,
+        control_point: str = "",
         slow: Literal["start", "end"] = "start",
         slow_in_flight: bool = False,
         threads: int | None = None,
@@ -59,6 +60,7 @@ class WsgiLimits(WsgiTraffic):
                 app,
                 engine,
                 request_labels=request_labels,
+                control_point=control_point,
                 slow=slow,
                 slow_in_flight=slow_in_flight,
                 threads=threads,
@@ -66,8 +68,9 @@ class WsgiLimits(WsgiTraffic):
             )
             if headers != "none":
                 declared = Declared(engine)
-                inner.read = declared.noting(wsgi_facts, clock)
-                find = lambda environ: declared.find(wsgi_facts(environ, request_labels))  # noqa: E731
+                read = inner.read
+                inner.read = declared.noting(read, clock)
+                find = lambda environ: declared.find(read(environ, request_labels))  # noqa: E731
         self.app = app
         self.limits = LimitGate(
             limits or (), headers=headers, problem=problem, wsgi=True, declared=find
