@@ -74,6 +74,8 @@ found: Discovery = Dns("reviews:9080", ("ratings:9080", "eu/a", 2, {"version": "
 engine.reload(endpoints={"reviews": found, "stock": lambda: ["10.0.0.8:80"], "a": ["10.0.0.9"]})
 engine.reload(endpoints={"ratings": File("ratings.yaml"), "b": Background(list, every=30)})
 Balancer(found).pick()
+Balancer(found, picker="maglev").pick(key="user-7")
+Engine.load("policies/", istio="1.22", callers={"r/a": 3, "r/b": 2})
 engine.reload("policies/", endpoints={"api.default.svc.cluster.local": ["10.0.0.7:8080"]})
 assert_type(engine.snapshot(1.5), dict[str, Any])
 
