@@ -110,6 +110,10 @@ NEAR_MISSES = {
     "TC509": [("regex_match", "exact_match")],
     "TC510": [("{from: us/*", "{from: eu/*"), ("{from: us/*", "{from: '*'")],
     "TC511": [("subset: v2", "subset: v1"), ("host: web, subset: v2", "host: shop, subset: v2")],
+    "TC512": [
+        ("labels: {version: v2}", "labels: {version: v1}"),
+        ("host: api.example.com", "host: web"),
+    ],
     "TC601": [("x-slow: true", 'x-slow: "true"')],
     "TC602": [("consecutiveErrors", "consecutive5xxErrors")],
     "TC603": [("TC930", "TC905")],

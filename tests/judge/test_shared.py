@@ -17,7 +17,7 @@ FOUND = {
     "05-two-hosts-two-limits": ["TC503"],
     "09-no-selector": ["TC503"],
     "10-error-breaker": ["TC503"],
-    "01-all": ["TC304", "TC306", "TC602"],
+    "01-all": ["TC304", "TC306", "TC512", "TC602"],
     "02-locality": ["TC303", "TC306"],
     "06-warmup-old-name": ["TC602"],
     "08-connection-pool-and-outlier": ["TC303", "TC306", "TC602"],

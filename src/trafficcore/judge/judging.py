@@ -13,12 +13,13 @@ from trafficcore.judge.subsets import subsets
 from trafficcore.judge.together import together
 from trafficcore.judge.twice import twice
 from trafficcore.judge.undeclared import undeclared
+from trafficcore.judge.unlabelled import unlabelled
 from trafficcore.manifest import Report
 from trafficcore.spec import Policy
 
 __all__ = ["judge"]
 
-_JUDGES = (ejection, locality, selected, shadowed, subsets, together, twice, undeclared)
+_JUDGES = (ejection, locality, selected, shadowed, subsets, together, twice, undeclared, unlabelled)
 
 
 def judge(

@@ -130,4 +130,16 @@ SELECTION = (
         "---\nkind: VirtualService\nspec:\n  hosts: [web]\n  http:\n"
         "  - route: [{destination: {host: web, subset: v2}}]\n",
     ),
+    _warning(
+        "TC512",
+        "subset-of-nobody",
+        "No endpoint has the labels of a subset",
+        "The ServiceEntries of the host list its endpoints, and none of them is in the subset: "
+        "every call to it is answered with 503.",
+        "Give `endpoints` of the ServiceEntry the `labels`, or take the subset out.",
+        "kind: ServiceEntry\nspec:\n  hosts: [api.example.com]\n  resolution: STATIC\n"
+        "  endpoints: [{address: 10.0.0.1, labels: {version: v1}}]\n---\n"
+        "kind: DestinationRule\nspec:\n  host: api.example.com\n"
+        "  subsets: [{name: v2, labels: {version: v2}}]\n",
+    ),
 )
