@@ -15,6 +15,7 @@ autodoc_typehints = "none"
 autodoc_default_options = {"members": True, "show-inheritance": False}
 nitpicky = True
 nitpick_ignore = [
+    ("py:class", "collections.abc.Sequence"),
     ("py:class", "enum.Enum"),
     ("py:class", "requests.adapters.HTTPAdapter"),
     ("py:class", "requests.exceptions.RequestException"),

@@ -47,7 +47,8 @@ class KeyedRateLimiter:
     once in the log; `snapshot()["overflowed"]` counts what it answered). Keys for which
     `known(key)` holds always have a bucket of their own, and do not count among the `max_keys`;
     it is asked of keys that have no bucket yet, and must be quick. With `share="host"` and a name
-    the buckets are one for all workers of this machine; `members` is that of `RateLimiter`.
+    the buckets are one for all workers of this machine; `members` is that of `RateLimiter`. What
+    cannot be is a `ConfigError`, a file that cannot be shared a `StoreError`.
 
         limiter = KeyedRateLimiter("100/min", max_keys=50_000)
         limiter.try_acquire(user)

@@ -27,7 +27,8 @@ class SlidingWindowLimiter(Verbs[float]):
 
     `limit` is a number beside a `window`, or a text that has both: "100/min". Windows begin at
     multiples of their length on the limiter's `clock`. For people who expect "100 in a minute"
-    rather than a burst and a rate; there is nothing to reserve, for a counter knows no debt.
+    rather than a burst and a rate; there is nothing to reserve, for a counter knows no debt. Raises
+    `ConfigError` for what is no limit or no window.
 
         limiter = SlidingWindowLimiter("100/min")
         limiter.try_acquire()                     # and acquire, acquire_async, with, @limiter

@@ -50,7 +50,8 @@ class Together(Verbs[Costs]):
     """Grants what all of `limits` grant, or takes nothing from any.
 
     A cost is one number for all, or a sequence with one for each: `(1, 350)` is one request and
-    350 tokens. All limits are to be on one clock, which is also this one's.
+    350 tokens; what does not fit is a `ConfigError`, and so are no limits at all. All limits are to
+    be on one clock, which is also this one's.
 
         both = Together(RateLimiter("10/s"), RateLimiter("100/min"))
         both.try_acquire()                        # and acquire, acquire_async, with, @both

@@ -61,8 +61,8 @@ class Receipt:
         """Have the request pay `actual` in place of its cost, which was an estimate.
 
         Less comes back, and 0 gives all of it back; more is taken at once, and is a debt where it
-        is not there. The name may be left out where one limit was met. A limit that the request
-        did not meet has nothing to correct.
+        is not there. The name may be left out where one limit was met; where several were, that is
+        a `ConfigError`. A limit that the request did not meet has nothing to correct.
         """
         rows = [at for at, row in enumerate(self.met) if name in ("", row[0].name)]
         names = dict.fromkeys(self.met[at][0].name for at in rows)
