@@ -88,6 +88,11 @@ NEAR_MISSES = {
     "TC403": [("user: guest, client", "user: other, client")],
     "TC404": [("user: member", "client: mobile")],
     "TC405": [("operator: In", "operator: In, values: [guest]")],
+    "TC407": [("target_accept_percentage: 50", "target_accept_percentage: 100")],
+    "TC408": [
+        ("threshold: 200", "threshold: 50"),
+        ("reset: {threshold: 100}", "reset: {threshold: 300}"),
+    ],
     "TC406": [("service: web", "service: cart"), ("service: web", "control_point: egress")],
     "TC320": [("{retryOn", "{attempts: 2, retryOn")],
     "TC321": [("{maxRetries: 2}", "{maxRetries: 0}"), ("{maxRetries: 2}", "{http2MaxRequests: 2}")],

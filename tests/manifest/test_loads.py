@@ -7,7 +7,10 @@ from trafficcore import manifest
 from trafficcore.spec import QuotaSelector, RampDriver, Shedding
 
 V1 = "istio.alibabacloud.com/v1"
-STEPS = "load_ramp: {steps: [{duration: 0s, target_accept_percentage: 10}]}\n"
+STEPS = (
+    "load_ramp: {steps: [{duration: 0s, target_accept_percentage: 10},"
+    " {duration: 1m, target_accept_percentage: 100}]}\n"
+)
 
 
 def ramp(text=STEPS, start="start: true\n"):
@@ -69,7 +72,7 @@ def test_a_driver_that_is_not_read_is_named_and_never_lets_the_ramp_go_on(name):
         (ramp(""), "spec.load_ramp: is required"),
         (ramp("load_ramp: {}\n"), "spec.load_ramp.steps: is required"),
         (ramp("load_ramp: {steps: []}\n"), "spec.load_ramp.steps: must hold at least 1 item"),
-        (ramp(STEPS.replace("10", "101")), ("spec.load_ramp.steps[0].target_accept_percentage:"
+        (ramp(STEPS.replace("10}", "101}")), ("spec.load_ramp.steps[0].target_accept_percentage:"
                                            " must be a number from 0 to 100, not '101'")),
         (ramp(STEPS.replace("0s", "-1s")), ("spec.load_ramp.steps[0].duration:"
                                            " must be a duration from 0s, not '-1s'")),
@@ -81,6 +84,22 @@ def test_a_driver_that_is_not_read_is_named_and_never_lets_the_ramp_go_on(name):
 )  # fmt: skip
 def test_bounds_of_a_ramp(text, fault):
     assert the_fault(text) == fault
+
+
+def test_what_is_surely_wrong_with_a_ramp_is_told():
+    (said,) = remarks(ramp(STEPS.replace("100", "99.5")))
+    assert said == (
+        "spec.load_ramp.steps[1].target_accept_percentage: is the last step: the rest is refused"
+        " for good"
+    )
+    criteria = "{forward: {threshold: 100}, backward: {threshold: 120}, reset: {threshold: 90}}"
+    drivers = f"drivers: {{average_latency_drivers: [{{criteria: {criteria}}}]}}\n"
+    (said,) = remarks(ramp(STEPS + drivers))
+    assert said == (
+        "spec.drivers.average_latency_drivers[0].criteria.forward.threshold: goes on below a"
+        " latency at which reset holds: reset goes before"
+    )
+    clean(ramp(STEPS + drivers.replace("90", "100")))
 
 
 def test_shedding_of_defaults():

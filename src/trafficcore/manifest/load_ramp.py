@@ -13,8 +13,32 @@ from trafficcore.spec import RampDriver, RampRule
 
 __all__ = ["LOAD_RAMPING"]
 
+
+def _tell_order(record: Record, notes: Notes) -> None:
+    forward = record.get("forward")
+    for name in ("backward", "reset"):
+        other = record.get(name)
+        if forward and other and forward.get("threshold", 0) > other.get("threshold", 0):
+            message = f"goes on below a latency at which {name} holds: {name} goes before"
+            path, text = forward.to("threshold"), forward.text("threshold")
+            notes.warn("TC408", forward.at("threshold"), path, message, text)
+            return
+
+
+def _tell_end(record: Record, notes: Notes) -> None:
+    steps = record.get("steps", ())
+    name = "target_accept_percentage"
+    if steps and steps[-1].get(name, 100) < 100:
+        last = steps[-1]
+        message = "is the last step: the rest is refused for good"
+        notes.warn("TC407", last.at(name), last.to(name), message, last.text(name))
+
+
 _THRESHOLD = Object((Field("threshold", Number(least=0), required=True),))
-_CRITERIA = Object(tuple(Field(name, _THRESHOLD) for name in ("forward", "backward", "reset")))
+_CRITERIA = Object(
+    tuple(Field(name, _THRESHOLD) for name in ("forward", "backward", "reset")),
+    rules=(_tell_order,),
+)
 _HOLDS = "a ramp that it should move holds"
 _UNREAD = ("percentile_latency_drivers", "promql_drivers")
 _DRIVERS = Object(
@@ -43,7 +67,8 @@ _LOAD_RAMP = Object(
     (
         Field("sampler", _SAMPLER),
         Field("steps", ListOf(_STEP, least=1), required=True),
-    )
+    ),
+    rules=(_tell_end,),
 )
 
 

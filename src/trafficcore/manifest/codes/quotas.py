@@ -8,6 +8,10 @@ _HEAD = (
     "kind: QuotaSchedulingPolicy\nspec:\n  quota_scheduler:\n    bucket_capacity: 10\n"
     "    fill_amount: 10\n    rate_limiter: {interval: 1s}\n"
 )
+_RAMP = (
+    "kind: LoadRampingPolicy\nspec:\n  start: true\n  load_ramp:\n    steps:\n"
+    "    - {duration: 0s, target_accept_percentage: 1}\n"
+)
 _GUEST = "label_matcher: {match_labels: {user: guest}}"
 
 
@@ -83,5 +87,28 @@ QUOTAS = (
         "    limit: {fill_interval: 1s, quota: 5}\n---\n"
         + _HEAD
         + "    selectors:\n    - service: web\n",
+    ),
+    _warning(
+        "TC407",
+        "ramp-short-of-all",
+        "A load ramp never lets everything through",
+        "Its last step accepts less than 100 %, so some requests are refused for good, or for as "
+        "long as the policy is there.",
+        "End with a step of 100 %, or say by a comment that a part is all it is to be.",
+        _RAMP + "    - {duration: 1m, target_accept_percentage: 50}\n",
+    ),
+    _warning(
+        "TC408",
+        "ramp-back-and-forth",
+        "A load ramp goes on at a latency at which it goes back",
+        "Between the two thresholds both hold: going back and beginning again go before going on, "
+        "and the higher `forward` never counts.",
+        "Let `forward` be the lowest of the thresholds.",
+        _RAMP.replace(
+            "  load_ramp:",
+            "  drivers:\n    average_latency_drivers:\n"
+            "    - criteria: {forward: {threshold: 200}, reset: {threshold: 100}}\n  load_ramp:",
+        )
+        + "    - {duration: 1m, target_accept_percentage: 100}\n",
     ),
 )
