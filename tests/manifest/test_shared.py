@@ -180,7 +180,7 @@ def test_all_examples_load_together():
     policy = manifest.load(ROOT / "examples")
     (limit,), (breaker,) = policy.limits, policy.breakers
     destinations = {rule.source.name: rule for rule in policy.destinations}
-    assert destinations.keys() == {"httpbin", "payments", "shop"}
+    assert destinations.keys() == {"httpbin", "payments"}
     destination, (quota, shed) = destinations["httpbin"], policy.quotas
     (ramp,) = policy.ramps
     (entry,) = policy.entries
