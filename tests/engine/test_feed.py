@@ -295,6 +295,7 @@ def test_a_callable_may_have_a_time_of_its_own():
     engine = p.engine(endpoints={p.NAME: polled})
     for now in (0.0, 0.4, 0.5, 0.9):
         assert where(engine, now) == "a:1"
+    assert polled.snapshot(0.9) == ("a:1",)
     assert len(asked) == 2
     for bad in (0, -1, float("nan")):
         with pytest.raises(ConfigError, match="every"):
@@ -325,6 +326,8 @@ def test_in_the_child_of_a_fork_nobody_is_asking():
     assert feed.due == -INF
     assert feed.look(0.0) == []
     assert feed.looks == 1
+    feed.after_fork()  # nobody was asking
+    assert feed.due == INF
 
 
 def test_one_source_may_serve_two_services():

@@ -267,3 +267,19 @@ def test_protocols_are_read_in_any_case_and_several_hosts_may_share_http():
 @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha3"])
 def test_every_version_is_read(version):
     assert faults(entry().replace("istio.io/v1", f"istio.io/{version}")) == []
+
+
+def test_a_part_of_a_label_is_no_wildcard_that_is_known_here():
+    (told,) = remarks(entry(hosts="['*-api.example.com']"))
+    assert told == (
+        f"spec.hosts[0]: {NEVER}: of wildcards those that begin with *. are known"
+    )  # fmt: skip
+
+
+def test_addresses_may_stand_beside_names_and_lists_may_hold_what_is_told_already():
+    text = entry("addresses: [10.1.1.1]\nresolution: DNS\n")
+    assert remarks(text) == [f"spec.addresses: {NEVER}: calls are known by their host"]
+    assert (
+        the_fault(entry(hosts="[[a], b.example.com]"))
+        == "spec.hosts[0]: must be a text, not a list"
+    )
