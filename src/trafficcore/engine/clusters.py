@@ -18,6 +18,7 @@ from trafficcore.engine.identity import Identity, host_matches, strip_port
 from trafficcore.engine.istio_locality import Assignment, assign, assign_zone_aware
 from trafficcore.engine.istio_outlier import envoy_settings
 from trafficcore.engine.membership import Membership
+from trafficcore.engine.merging import alike, merged
 from trafficcore.engine.picking import Draw, hosts_picker
 from trafficcore.engine.rule import Rule
 from trafficcore.engine.service_entries import compile_entries
@@ -81,13 +82,20 @@ def compile_clusters(policy: Policy, build: "Build", stock: Stock, rules: list[R
     given |= entries.given
     deciding: dict[int, list[str]] = {}
     chosen: dict[str, Destination | None] = {}
+    whole: dict[str, Destination] = {}
     for key in given:
         chosen[key] = best = _deciding(destinations, strip_port(key), identity)
-        if best is not None and _policy(best, key).simple != PASSTHROUGH:
+        if best is None:
+            continue
+        whole[key] = merged(best, destinations)
+        if _policy(whole[key], key).simple != PASSTHROUGH:
             deciding.setdefault(id(best), []).append(key)
     made: dict[int, Rule] = {}
     for spec in destinations:
-        rule = _rule(spec, identity, deciding.get(id(spec), []), stock, entries.why)
+        first = next((it for it in whole.values() if alike(it, spec)), spec)
+        why = f"part of {first.source}, the first of its host: its subsets are there"
+        idle = entries.why if first.source == spec.source else {spec.host: why}
+        rule = _rule(spec, identity, deciding.get(id(spec), []), stock, idle)
         made[id(spec)] = rule
         rules.append(rule)
     rules += entries.rules
@@ -96,7 +104,7 @@ def compile_clusters(policy: Policy, build: "Build", stock: Stock, rules: list[R
         spec_of = chosen[key]
         rule_of = None if spec_of is None else made[id(spec_of)]
         declared = entries.deciding.get(key, ())
-        service = _service(key, spec_of, rule_of, endpoints, declared, build, stock)
+        service = _service(key, whole.get(key), rule_of, endpoints, declared, build, stock)
         services[service.name] = service
     by_name = {
         one: service for name, service in services.items() for one in identity.spellings(name)
