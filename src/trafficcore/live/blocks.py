@@ -1,10 +1,12 @@
 """`Block`: `with`, `async with` and a decorator around what is acquired first and ended last."""
 
+import sys
 from collections.abc import Awaitable, Callable
-from functools import wraps
-from inspect import iscoroutinefunction
-from types import TracebackType
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from types import FrameType, TracebackType
+from typing import Generic, ParamSpec, TypeVar
+
+from trafficcore.live.frames import Blocks, Ready
+from trafficcore.live.kinds import inside
 
 __all__ = ["Block"]
 
@@ -14,13 +16,12 @@ T = TypeVar("T")
 
 
 class Block(Generic[T]):
-    """For one use at a time; what it decorates acquires for each call anew.
+    """For any number of uses, one after another or at once: each acquires for itself.
 
     `end` gets what was acquired, and what the block raised (None: nothing).
     """
 
-    __slots__ = ("_acquire", "_acquire_async", "_end", "_held")
-    _held: T
+    __slots__ = ("_acquire", "_acquire_async", "_blocks", "_end")
 
     def __init__(
         self,
@@ -31,10 +32,12 @@ class Block(Generic[T]):
         self._acquire = acquire
         self._acquire_async = acquire_async
         self._end = end
+        self._blocks: Blocks[T] = Blocks()
 
     def __enter__(self) -> T:
-        self._held = self._acquire()
-        return self._held
+        held = self._acquire()
+        self._blocks.enter(sys._getframe(1), held)  # noqa: SLF001  # see frames
+        return held
 
     def __exit__(
         self,
@@ -42,37 +45,25 @@ class Block(Generic[T]):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._end(self._held, error)
+        self._end(self._blocks.leave(sys._getframe(1)), error)  # noqa: SLF001
 
-    async def __aenter__(self) -> T:
-        self._held = await self._acquire_async()
-        return self._held
+    def __aenter__(self) -> Awaitable[T]:
+        return self._enter_async(sys._getframe(1))  # noqa: SLF001
 
-    async def __aexit__(
+    async def _enter_async(self, frame: FrameType) -> T:
+        held = await self._acquire_async()
+        self._blocks.enter(frame, held)
+        return held
+
+    def __aexit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
-        self._end(self._held, error)
-
-    def _again(self) -> "Block[T]":
-        return Block(self._acquire, self._acquire_async, self._end)
+    ) -> Awaitable[None]:
+        self._end(self._blocks.leave(sys._getframe(1)), error)  # noqa: SLF001
+        return Ready(None)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return `function` inside such a block, one for each call."""
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with self._again():
-                    return await function(*args, **kwargs)
-
-            return cast("Callable[P, R]", coroutine)
-
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self._again():
-                return function(*args, **kwargs)
-
-        return call
+        """Return `function`, of whatever kind, inside such a block, one for each call."""
+        return inside(self, function)

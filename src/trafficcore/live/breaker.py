@@ -24,9 +24,10 @@ from trafficcore.live.breaker_config import Ignored, read_settings
 from trafficcore.live.breaker_events import Teller
 from trafficcore.live.breaker_fallback import OrElse
 from trafficcore.live.breaker_judge import Errors, Judge
-from trafficcore.live.breaker_permit import Blocks, Permit, Ready
+from trafficcore.live.breaker_permit import Permit
 from trafficcore.live.breaker_refusal import CircuitOpen
 from trafficcore.live.breaker_steps import Gate, Steps
+from trafficcore.live.frames import Blocks, Ready
 
 __all__ = ["CircuitBreaker", "CircuitOpen", "Permit"]
 
@@ -115,7 +116,7 @@ class CircuitBreaker(Steps):
         self._in_flight = slow_in_flight
         #: Calls that were cancelled and gave their permit back.
         self.cancelled = 0
-        self._blocks = Blocks()
+        self._blocks: Blocks[Permit] = Blocks()
         self._lock = lock = new_lock()
         self.errors = Errors(lock)
         #: The machine, for those who bring their own time.
@@ -145,7 +146,7 @@ class CircuitBreaker(Steps):
 
     def __enter__(self) -> Permit:
         permit = self.acquire()
-        self._blocks.enter(sys._getframe(1), permit)  # noqa: SLF001  # see breaker_permit
+        self._blocks.enter(sys._getframe(1), permit)  # noqa: SLF001  # see frames
         return permit
 
     def __exit__(

@@ -9,11 +9,11 @@ Source  the reference's rules R2, R6, R26.
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
 from types import CoroutineType
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from trafficcore.live.breaker_refusal import CircuitOpen
+from trafficcore.live.kinds import Kind, kind_of
 
 __all__ = ["behind"]
 
@@ -24,11 +24,7 @@ Anything = Callable[..., Any]
 
 def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
     """Return `function` behind `breaker`, with the signature and the kind it had."""
-    call = function if hasattr(function, "__name__") else type(function).__call__
-    for is_kind, wrap in _KINDS:
-        if is_kind(function) or is_kind(call):
-            return cast("Callable[P, T]", wrap(breaker, function))
-    return cast("Callable[P, T]", _plain(breaker, function))
+    return cast("Callable[P, T]", _WRAPPERS[kind_of(function)](breaker, function))
 
 
 def _plain(breaker: Any, function: Anything) -> Anything:
@@ -149,8 +145,9 @@ def _async_generator(breaker: Any, function: Anything) -> Anything:
     return call
 
 
-_KINDS = (
-    (iscoroutinefunction, _coroutine),
-    (isgeneratorfunction, _generator),
-    (isasyncgenfunction, _async_generator),
-)
+_WRAPPERS: Final[dict[Kind, Callable[[Any, Anything], Anything]]] = {
+    "plain": _plain,
+    "coroutine": _coroutine,
+    "generator": _generator,
+    "async generator": _async_generator,
+}

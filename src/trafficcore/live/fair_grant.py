@@ -1,12 +1,11 @@
 """What a `QuotaScheduler` gives: a `Grant`, and the `Slot` that asks for one at each use."""
 
 from collections.abc import Callable
-from functools import wraps
-from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from trafficcore.core.fair import Waiter
 from trafficcore.live.calls import Unsettled
+from trafficcore.live.kinds import inside
 
 if TYPE_CHECKING:
     from trafficcore.live.fair import QuotaScheduler
@@ -75,19 +74,5 @@ class Slot(Unsettled):
         )
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
-        """Return `function` with a wait for tokens before each call."""
-        if iscoroutinefunction(function):
-
-            @wraps(function)
-            async def coroutine(*args: P.args, **kwargs: P.kwargs) -> Any:
-                async with self:
-                    return await function(*args, **kwargs)
-
-            return cast("Callable[P, R]", coroutine)
-
-        @wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            with self:
-                return function(*args, **kwargs)
-
-        return call
+        """Return `function`, of whatever kind, with a wait for tokens before each call."""
+        return inside(self, function)
