@@ -137,3 +137,21 @@ def test_a_version_that_is_none_is_a_fault():
             "  duration: 1s\n  process: {istio: newest}\n"
             "  loads: [{name: calls, url: http://web/, rate: 1}]\n"
         )
+
+
+ROUTES = """---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web}
+spec: {hosts: [web], http: [ROUTE]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("route", "said"),
+    [("{retries: {attempts: 2}}", True), ("{timeout: 1s}", True), ("{name: plain}", False)],
+)
+def test_what_client_transports_do_alone_is_named(route, said):
+    result = play(SPEC, limit(3) + ROUTES.replace("ROUTE", route))
+    line = "  timeouts and retries of routes: client transports make them, and no load is one"
+    assert (line in report(result)) is said

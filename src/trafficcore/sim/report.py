@@ -10,6 +10,7 @@ from trafficcore.engine.istio_version import always_first
 from trafficcore.sim.result import Result
 from trafficcore.sim.stats import ClassStats
 from trafficcore.sim.timeline import timeline
+from trafficcore.spec import Policy
 
 __all__ = ["report", "seconds"]
 
@@ -44,6 +45,7 @@ def report(result: Result, *, most_events: int = 40) -> list[str]:
         lines += ["no rule was about any of these calls", ""]
     if result.most_waiting:
         lines += [f"waiting: {result.most_waiting} at the most", ""]
+    lines += _section("not simulated", _left_out(result.policy))
     events = timeline(result.events, result.more_events, most=most_events)
     lines += _section("what happened", events)
     lines += _section("expectations", [str(verdict) for verdict in result.verdicts])
@@ -115,6 +117,13 @@ def _detection(result: Result) -> list[str]:
     if always_first(result.scenario.process.istio):
         return ["as in Istio up to 1.22: the first host always goes"]
     return ["as in Istio after 1.22: the first host keeps to maxEjectionPercent too"]
+
+
+def _left_out(policy: Policy) -> list[str]:
+    """Name what the policies say to client transports alone."""
+    if any(route.retries for hosts in policy.declared for route in hosts.routes):
+        return ["timeouts and retries of routes: client transports make them, and no load is one"]
+    return []
 
 
 def _rules(rules: list[dict[str, Any]]) -> list[str]:
