@@ -10,7 +10,7 @@ from trafficcore.engine import Engine, Permit, Queued, Rejection
 from trafficcore.engine.events import PolicyLoaded
 from trafficcore.engine.guard import locked
 from trafficcore.errors import ConfigError
-from trafficcore.spec import HeaderMatch, Op, Policy
+from trafficcore.spec import HeaderMatch, LabelKeys, Op, Policy
 
 
 def drained(engine: Engine, now: float = 0, **request: Any) -> int:
@@ -142,6 +142,56 @@ def test_who_waits_goes_on_waiting_and_new_priorities_are_for_those_who_come() -
     assert [ticket for ticket, _ in engine.poll(1)] == tickets[:1]
     assert isinstance(engine.admit(p.request(), 1), Rejection)
     assert [ticket for ticket, _ in engine.poll(2)] == tickets[1:2]
+
+
+def test_who_waits_goes_by_new_numbers_and_before_who_comes_later() -> None:
+    engine = p.engine(p.quota(1, 1))
+    engine.admit(p.request(), 0)
+    tickets = [engine.admit(p.request(), 0) for _ in range(3)]
+    engine.reload(p.policy(p.quota(1, 100)))
+    tickets.append(engine.admit(p.request(), 0))
+    assert all(isinstance(ticket, Queued) for ticket in tickets)
+    assert engine.next_deadline() <= 0
+    assert engine.poll(0) == []
+    assert engine.next_deadline() == pytest.approx(0.01, rel=0.01)
+    woken = [ticket for n in range(1, 5) for ticket, _ in engine.poll(n / 100)]
+    assert woken == tickets
+
+
+def test_reloads_with_other_numbers_mint_no_tokens() -> None:
+    engine = p.engine(p.quota(100, 1, timeout=0))
+    admitted = drained(engine)
+    for capacity in (101, 102, 50, 200):
+        engine.reload(p.policy(p.quota(capacity, 1, timeout=0)))
+        admitted += drained(engine)
+    assert admitted == 100
+
+
+def test_the_budget_of_each_key_follows_as_well() -> None:
+    keys = LabelKeys(limit="http.request.header.user")
+    engine = p.engine(p.quota(2, 1, timeout=0, keys=keys))
+    assert drained(engine, headers={"user": "ann"}) == 2
+    engine.reload(p.policy(p.quota(4, 4, timeout=0, keys=keys)))
+    assert drained(engine, headers={"user": "ann"}) == 0
+    assert drained(engine, 1, headers={"user": "ann"}) == 4
+    assert drained(engine, 1, headers={"user": "bob"}) == 4
+
+
+def test_calls_in_flight_stay_counted_where_their_number_changes() -> None:
+    def slots(most: int) -> Policy:
+        return p.policy(p.quota(most, timeout=0, max_inflight_duration=60))
+
+    engine = Engine(slots(3), listeners=())
+    held = [engine.admit(p.request(), 0) for _ in range(3)]
+    for most in (2, 3):
+        engine.reload(slots(most))
+        assert isinstance(engine.admit(p.request(), 0), Rejection)
+    engine.reload(slots(4))
+    held.append(engine.admit(p.request(), 0))
+    assert isinstance(engine.admit(p.request(), 0), Rejection)
+    for permit in held:
+        permit.settle(None, 1, 200)
+    assert drained(engine, 1) == 4
 
 
 def test_who_waits_for_a_quota_that_is_gone_is_still_served_by_it() -> None:

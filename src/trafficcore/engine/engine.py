@@ -162,6 +162,8 @@ class Engine:
             made = make(*how)
             with self._lock:
                 self._table = table = self.policies.install(made)
+        if self.driver is not None:  # those who wait may go sooner now
+            self.driver.kick()
         self.announcer.tell_loaded(table, reload=True)
 
     @property

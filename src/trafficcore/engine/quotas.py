@@ -82,14 +82,22 @@ def _rank(spec: QuotaRule) -> int:
 
 def _key(spec: QuotaRule) -> Hashable:
     """Return what a reload knows the policy's state by."""
+    return ("quota", *_shape(spec), _numbers(spec), spec.max_idle_time)
+
+
+def _shape(spec: QuotaRule) -> tuple[Hashable, ...]:
+    """Return what must stay the same for those who wait to go on waiting."""
     return (
-        "quota", spec.namespace, spec.labels, spec.selectors, spec.direction, _bucket(spec),
-        spec.max_inflight_duration, spec.queue, spec.keys.limit, spec.max_idle_time, spec.shedding,
+        spec.namespace, spec.labels, spec.selectors, spec.direction, spec.queue, spec.keys.limit,
+        spec.max_inflight_duration is None, spec.shedding,
     )  # fmt: skip
 
 
 def _stage(rule: Rule, spec: QuotaRule, build: "Build", stock: Stock, key: Hashable) -> QuotaStage:
-    queue = stock.take(("queue", key), lambda: _queues(spec, build))
+    name = ("queue", spec.source.name, _shape(spec))
+    queue = stock.take_named(
+        name, ("queue", key), lambda: _queues(spec, build), lambda old: _change(old, spec, build)
+    )
     if spec.shedding is not None:
         return LoadStage(rule, queue, spec, build.tell)
     if spec.keys != LabelKeys() or spec.in_flight:
@@ -106,15 +114,7 @@ def _queues(spec: QuotaRule, build: "Build") -> Any:
             settings_of(spec.shedding), lock=lock, max_waiting=build.max_waiting
         )
 
-    def make() -> Any:
-        return guarded(QuotaQueue, build.locked)(
-            _budget(spec),
-            lock=lock,
-            max_waiting=build.max_waiting,
-            queue=spec.queue,
-            foresee=True,
-        )
-
+    make = _maker(spec, build, lock)
     if not spec.keys.limit:
         return make()
     return KeyedQueues(
@@ -126,13 +126,30 @@ def _queues(spec: QuotaRule, build: "Build") -> Any:
     )
 
 
-def _budget(spec: QuotaRule) -> TokenBucket | Slots:
+def _maker(spec: QuotaRule, build: "Build", lock: Any) -> Callable[[], Any]:
+    kind = TokenBucket if spec.max_inflight_duration is None else Slots
+    return lambda: guarded(QuotaQueue, build.locked)(
+        kind(*_numbers(spec)),
+        lock=lock,
+        max_waiting=build.max_waiting,
+        queue=spec.queue,
+        foresee=True,
+    )
+
+
+def _change(queue: Any, spec: QuotaRule, build: "Build") -> None:
+    """Have a queue, or that of each key, go on with the numbers of a policy."""
+    if spec.shedding is not None:
+        return
+    if isinstance(queue, KeyedQueues):
+        queue.renew(lambda lock: _maker(spec, build, lock), *_numbers(spec))
+    else:
+        queue.change(*_numbers(spec))
+
+
+def _numbers(spec: QuotaRule) -> tuple[Any, ...]:
     if spec.max_inflight_duration is not None:
-        return Slots(spec.capacity, spec.max_inflight_duration)
-    return TokenBucket(*_bucket(spec))
-
-
-def _bucket(spec: QuotaRule) -> tuple[Any, ...]:
+        return spec.capacity, spec.max_inflight_duration
     return (
         spec.capacity, spec.fill_amount, spec.interval, spec.continuous_fill,
         spec.delay_initial_fill,

@@ -26,6 +26,9 @@ class Stock:
         if previous is not None:
             self._old = {key: list(held) for key, held in previous._held.items()}  # noqa: SLF001
         self._held: dict[Hashable, list[Any]] = {}
+        #: What is known by a name as well, with its key.
+        self._names: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._old_names = {} if previous is None else dict(previous._names)  # noqa: SLF001
         self._later: list[Callable[[], None]] = []
         #: How many rules were taken over.
         self.kept = 0
@@ -43,6 +46,23 @@ class Stock:
         else:
             held = make()
         self._held.setdefault(key, []).append(held)
+        return held
+
+    def take_named(
+        self, name: Hashable, key: Hashable, make: Callable[[], T], change: Callable[[T], None]
+    ) -> T:
+        """Do so; where `key` describes nothing old, go on with what `name` has been: `change` it.
+
+        That is put off as well.
+        """
+        key_then, held = self._old_names.get(name, (key, None))
+        known = self._old.get(key_then, [])
+        if not self._old.get(key) and held in known:
+            known.remove(held)
+            self._old.setdefault(key, []).append(held)
+            self._later.append(lambda: change(held))
+        held = self.take(key, make)
+        self._names[name] = key, held
         return held
 
     def commit(self) -> None:

@@ -139,5 +139,32 @@ def test_settings_that_cannot_work_are_refused(settings, message):
 
 @pytest.mark.parametrize("method", [TokenBucket.take, TokenBucket.refund])
 def test_the_even_law_is_one_run(method):
-    constants = {"_even", "_fill", "_take_otherwise", "capacity", "floor", "plain", "rate"}
+    constants = {"_even", "_fill", "_next", "_take_otherwise", "_turn"}
+    constants |= {"capacity", "floor", "plain", "rate"}
     assert_atomic(method, {"tokens", "last"}, constants=constants)
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("left", [10, 5, 0, -3])
+def test_other_settings_scale_the_level_as_of_the_next_look_and_keep_debts(even, left):
+    bucket = TokenBucket(10, Fraction(1), Fraction(1), even, initial_tokens=left)
+    bucket.change(40, Fraction(10), Fraction(1), even)
+    assert bucket.earliest(40) == float("-inf")  # look, and it will tell
+    before = min(10, left + 2)
+    scaled = before * 4 if before > 0 else before
+    assert bucket.level(2) == scaled
+    assert bucket.level(3) == min(40, scaled + 10)
+    assert bucket.plain is even
+
+
+def test_takes_and_gives_are_by_the_new_settings_at_once():
+    bucket = TokenBucket(10, Fraction(1), Fraction(1))
+    assert bucket.take(0, 10)
+    bucket.change(100, Fraction(50), Fraction(1))
+    assert not bucket.take(0, 1)
+    bucket.change(100, Fraction(60), Fraction(1))
+    bucket.refund(0, 5)
+    assert bucket.take(1, 65)
+    bucket.change(0, 0)
+    assert not bucket.overdraw(1, 1)
+    assert bucket.dry

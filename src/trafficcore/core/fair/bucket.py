@@ -35,6 +35,7 @@ class TokenBucket:
         "_even",
         "_first",
         "_index",
+        "_next",
         "capacity",
         "dry",
         "fill_amount",
@@ -58,15 +59,26 @@ class TokenBucket:
         initial_tokens: float | None = None,
         start: float = 0,
     ) -> None:
+        self._put(capacity, fill_amount, interval, continuous_fill, delay_initial_fill)
+        #: Interval fill: the instants are `_first + k interval`; `_index` is the last k counted.
+        self.last: Any = start
+        self._first: Any = start
+        tokens = capacity if initial_tokens is None else initial_tokens
+        if not tokens <= capacity:
+            raise ConfigError(f"initial_tokens must be at most {capacity!r}, not {tokens!r}")
+        self.tokens: Any = tokens * self.unit
+        #: Whether `take` is the law in one run: an even fill that nothing delays.
+        self.plain = bool(self._even and not self._delayed)
+
+    def _put(
+        self, capacity: float, fill_amount: float, interval: float, even: bool, delayed: bool
+    ) -> None:
         if not (capacity >= 0 and isfinite(capacity)):
             raise ConfigError(f"capacity must be a number from 0, not {capacity!r}")
         if not (fill_amount >= 0 and isfinite(fill_amount)):
             raise ConfigError(f"fill_amount must be a number from 0, not {fill_amount!r}")
         if not (interval > 0 and isfinite(interval)):
             raise ConfigError(f"interval must be above 0 s, not {interval!r}")
-        tokens = capacity if initial_tokens is None else initial_tokens
-        if not tokens <= capacity:
-            raise ConfigError(f"initial_tokens must be at most {capacity!r}, not {tokens!r}")
         self.fill_amount: Any = fill_amount
         self.interval: Any = interval
         self.rate: Any = fill_amount / interval
@@ -78,18 +90,40 @@ class TokenBucket:
         #: The level that a grant may leave at the least: 0, but for rounding.
         exact = isinstance(self.rate, Fraction)
         self.floor: Any = 0 if exact else -min(capacity, 1) / 1024
-        #: Whether `take` is the law in one run: an even fill that nothing delays.
-        self.plain = bool(continuous_fill and not delay_initial_fill)
-        self._even = continuous_fill
-        self._delayed = delay_initial_fill
-        self.tokens: Any = tokens * self.unit
-        self.last: Any = start
-        #: Interval fill: the instants are `_first + k interval`; `_index` is the last k counted.
-        self._first: Any = start
+        self._even = even
+        self._delayed = delayed
         self._index = 0
+        #: Settings to go on with, from the next look.
+        self._next: tuple[Any, ...] | None = None
+
+    def change(
+        self,
+        capacity: float,
+        fill_amount: float,
+        interval: float = 1,
+        continuous_fill: bool = True,
+        delay_initial_fill: bool = False,
+    ) -> None:
+        """Go on with other settings from the next look, as of then: the level scaled, debts kept.
+
+        An interval fill begins with it.
+        """
+        self._next = capacity, fill_amount, interval, continuous_fill, delay_initial_fill
+        self.plain = False
+
+    def _turn(self, settings: tuple[Any, ...], now: float) -> None:
+        self._next = None
+        tokens, capacity = self.level(now), self.capacity
+        self._put(*settings)
+        self.last = self._first = now
+        scaled = tokens > 0 and capacity > 0
+        self.tokens = tokens * self.capacity / capacity if scaled else tokens * self.unit
+        self.plain = self._even and not self._delayed  # last: now anybody may take
 
     def level(self, now: float) -> Any:
         """Return how many tokens are there; below 0 they are owed."""
+        if self._next is not None:
+            self._turn(self._next, now)
         if not self._even:
             self._fill(now)
         tokens = self.tokens
@@ -121,6 +155,8 @@ class TokenBucket:
 
     def refund(self, now: float, cost: float) -> None:
         """Put `cost` tokens in, never above capacity; below 0 it takes them, on credit."""
+        if self._next is not None:
+            self._turn(self._next, now)
         if not self._even:
             self._fill(now)
             now = self.last
@@ -140,7 +176,7 @@ class TokenBucket:
 
     def overdraw(self, now: float, cost: float) -> bool:
         """Take more than the bucket holds, on credit, if it is full."""
-        if self.dry or self.level(now) - self.capacity < self.floor:
+        if self.level(now) - self.capacity < self.floor or self.dry:
             return False
         self._draw(now, cost)
         return True
@@ -152,7 +188,7 @@ class TokenBucket:
     def earliest(self, cost: float) -> Any:
         """Return when the level reaches `cost`, if nothing is taken; -inf: it has, `inf`: never."""
         tokens = self.tokens
-        if tokens - cost >= self.floor:
+        if tokens - cost >= self.floor or self._next is not None:
             return -inf
         if not cost <= self.capacity or self.dry:
             return inf

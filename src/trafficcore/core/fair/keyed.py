@@ -112,6 +112,14 @@ class KeyedQueues:
                 heappop(heap)
             return heap[0][0] if heap else inf
 
+    def renew(self, maker: Callable[[Any], Callable[[], QuotaQueue]], *settings: Any) -> None:
+        """Change the budgets that are there, and make new ones by `maker(lock)`. *Guarded*."""
+        with self._lock:
+            self._make = maker(self._lock)
+            for record in self._all():
+                record.queue.change(*settings)
+                self.note(record)
+
     def clear(self) -> None:
         """Drop everybody undecided and untold. *Guarded*."""
         with self._lock:

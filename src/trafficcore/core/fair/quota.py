@@ -229,11 +229,13 @@ class QuotaQueue:
         with self._lock:
             return bool(self._budget.release(lease))
 
-    def retry_at(self, now: float, cost: float = 1) -> Any:
-        """Return when a newcomer's cost is there after all that wait now; None: unknown. *Guarded*.
+    def change(self, *settings: Any) -> None:
+        """Have the budget go on with other settings; see its `change`. *Guarded*."""
+        with self._lock:
+            self._budget.change(*settings)
 
-        Exact where the newcomer would be last; with a weight above others' it is an upper bound.
-        """
+    def retry_at(self, now: float, cost: float = 1) -> Any:
+        """Return by when a newcomer's cost is there, after all others; None: unknown. *Guarded*."""
         with self._lock:
             return self._till.retry_at(now, self._fair.backlog() + cost)
 
@@ -266,8 +268,8 @@ class QuotaQueue:
         """Return tokens, queues and counts as plain data. *Guarded*."""
         with self._lock:
             own = {name: getattr(self, name) for name in ("timed_out", "refused", "cancelled")}
-            found = {"tokens": self._budget.level(now), **views.snapshot(self._fair.flows())}
-            return {**found, "granted": self._till.granted, **own}
+            found = {"tokens": self._budget.level(now), "granted": self._till.granted, **own}
+            return {**views.snapshot(self._fair.flows()), **found}
 
     def _free_or_odd(self, cost: float) -> int:
         if not cost <= 0:
@@ -276,9 +278,7 @@ class QuotaQueue:
 
     def _acquire_guarded(self, now: float, cost: float) -> int:
         with self._lock:
-            if self._fair.heap:
-                return 0
-            return int(self._budget.take(now, cost))
+            return 0 if self._fair.heap else int(self._budget.take(now, cost))
 
     def _leave(self, waiter: Waiter, now: float, fate: Fate) -> None:
         """Take one out of the queue; if its debt was being paid, what it took comes back."""

@@ -54,6 +54,12 @@ class Slots:
         self._leases: dict[int, Any] = {}
         self._ends: deque[tuple[Any, int]] = deque()
 
+    def change(self, max_concurrency: float, max_inflight_duration: float = inf) -> None:
+        """Let so many run from now on; those that run go on, for as long as they were let."""
+        self.capacity = max_concurrency
+        self.dry = not max_concurrency
+        self.max_inflight_duration = max_inflight_duration
+
     def level(self, now: float) -> Any:
         """Return how much more fits; below 0 while one above the limit runs."""
         self._expire(now)
