@@ -194,6 +194,19 @@ def test_calls_in_flight_stay_counted_where_their_number_changes() -> None:
     assert drained(engine, 1) == 4
 
 
+@pytest.mark.parametrize("keys", [LabelKeys(), LabelKeys(limit="http.request.header.user")])
+def test_after_a_fork_calls_in_flight_are_the_parents(keys: LabelKeys) -> None:
+    rule = p.quota(2, timeout=0, max_inflight_duration=60, keys=keys)
+    engine = Engine(p.policy(rule), listeners=())
+    asked = {"headers": {"user": "ann"}}
+    theirs = [engine.admit(p.request(**asked), 0) for _ in range(2)]
+    engine.after_fork()
+    assert drained(engine, **asked) == 2
+    for permit in theirs:  # as what the parent left behind is collected
+        permit.settle(None, 1, 200)
+    assert drained(engine, 1, **asked) == 0
+
+
 def test_who_waits_for_a_quota_that_is_gone_is_still_served_by_it() -> None:
     engine = p.engine(p.quota(1, 1))
     engine.admit(p.request(), 0)

@@ -213,6 +213,9 @@ class TokenBucket:
         """Do nothing: tokens are spent, there is nothing to release."""
         return False
 
+    def clear(self) -> None:
+        """Do nothing: tokens are spent, whoever spent them."""
+
     def _when(self, amount: float) -> Any:
         short = amount - self.tokens
         if self._even:

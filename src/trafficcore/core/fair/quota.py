@@ -60,12 +60,11 @@ class QuotaQueue:
         if max_waiting is not None and max_waiting < 0:
             raise ConfigError(f"max_waiting must be from 0, not {max_waiting!r}")
         self._budget: Any = budget
-        self._lock = lock
+        self._lock, self._deadlines = lock, Deadlines()
         self._fair = FairQueue(tags=tags, entry=Waiter)
         self._max_waiting, self._queueing, self._foresee = max_waiting, queue, foresee
         #: Multiplied with a cost it makes a plain number of whatever number class a caller has.
         self._unit = budget.unit
-        self._deadlines = Deadlines()
         self._decided: list[Waiter] = []
         self._till = Till(budget, self._fair)
         self.timed_out = self.refused = self.cancelled = 0
@@ -256,8 +255,9 @@ class QuotaQueue:
             return full and not (self._fair.waiting or self._decided)
 
     def clear(self) -> None:
-        """Drop everybody undecided and untold: they wait in the parent of a fork. *Guarded*."""
+        """Drop who is undecided, untold or in flight: in the parent of a fork. *Guarded*."""
         with self._lock:
+            self._budget.clear()
             for waiter in self._fair.clear():
                 waiter.fate = Fate.CANCELLED
                 self._till.drop(waiter)
