@@ -7,7 +7,15 @@ from support.policies import NAME, breaker, destination, limit, policy, quota
 from trafficcore.engine import Identity
 from trafficcore.explain import Hosts, Row, explain, rows, sums
 from trafficcore.explain.show import plain_table
-from trafficcore.spec import Destination, Limit, LimitOverride, RequestMatch, TrafficPolicy
+from trafficcore.spec import (
+    Destination,
+    Limit,
+    LimitOverride,
+    OutlierDetection,
+    RequestMatch,
+    Subset,
+    TrafficPolicy,
+)
 
 UNSAID = Hosts()
 
@@ -134,3 +142,15 @@ def test_up_to_1_22_the_first_host_can_go() -> None:
         (row,) = rows([rule], hosts)
         assert row.cells[1] == f"10 %, the first of {fewest}"
         assert len(list(sums([rule], hosts))) == told
+
+
+def test_a_subset_that_ejects_by_itself_has_a_row() -> None:
+    own = TrafficPolicy(outlier=OutlierDetection(consecutive_5xx=1, max_ejection_percent=50))
+    rule = destination(max_ejection_percent=100)
+    subsets = (Subset(name="v1", policy=rule.policy), Subset(name="v2", policy=own))
+    _, row = table(attrs.evolve(rule, subsets=subsets))
+    assert row.cells[:3] == (
+        "DestinationRule default/x subset v2",
+        "50 %, the first of 2 hosts",
+        "1 in a row: 5xx",
+    )

@@ -49,7 +49,7 @@ class Row:
 
 
 def rows(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[Row]:
-    """Yield a row for each rule, and one more for each port that has settings of its own."""
+    """Yield a row for each rule, and one for each port or subset that has ejection of its own."""
     for rule in rules:
         source = rule.source
         name = f"{source.kind} {source.namespace}/{source.name} {source.rule}".rstrip()
@@ -61,6 +61,10 @@ def rows(rules: Iterable[RuleMeaning], hosts: Hosts) -> Iterator[Row]:
                 yield Row(
                     f"{name}:{port}", *_destination(policy, hosts.of(spec.host), hosts.istio), here
                 )
+            for subset in spec.subsets:
+                if subset.policy.outlier != spec.policy.outlier:
+                    cells = _destination(subset.policy, None, hosts.istio)
+                    yield Row(f"{name} subset {subset.name}", *cells, here)
         elif isinstance(spec, ServiceEntry):
             then = "" if spec.idle else count(len(spec.endpoints), "endpoint")
             yield Row(name, "", "", then, here)
