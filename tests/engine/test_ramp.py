@@ -152,9 +152,13 @@ def test_a_reload_keeps_where_it_stands_and_hears_start_and_reset() -> None:
     engine = p.engine(ramp())
     assert taken(engine, 0) == 0
     assert taken(engine, 6) == 50
-    for change, percent in (({"started": False}, 50), ({"reset": True}, 0), ({}, 10)):
+    for change, seen in (
+        ({"started": False}, {7: 50, 8: 50}),
+        ({"reset": True}, {9: 0, 10: 0}),
+        ({}, {11: 0, 13: 10}),  # from the first look on
+    ):
         engine.reload(p.policy(ramp(**change)))
-        assert state(engine, 7 if percent == 50 else 8 if not percent else 10)["percent"] == percent
+        assert {now: state(engine, now)["percent"] for now in seen} == seen
     engine.reload(p.policy(ramp(steps=((20, 0),))))
     assert state(engine, 9)["percent"] == 20
 

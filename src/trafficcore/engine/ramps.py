@@ -77,4 +77,4 @@ def _machines(spec: RampRule) -> tuple[Ramping, Sampler]:
 
 def _set(spec: RampRule, machines: tuple[Ramping, Sampler]) -> None:
     ramp, _ = machines
-    ramp.started, ramp.resetting = spec.started, spec.reset
+    ramp.change(started=spec.started, resetting=spec.reset)

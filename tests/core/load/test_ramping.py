@@ -23,14 +23,14 @@ def test_with_no_criterion_it_goes_on_by_itself():
 def test_a_ramp_that_is_not_started_holds():
     ramp = Ramping(STEPS, started=False)
     assert percents(ramp, 0, 50) == [10, 10]
-    ramp.started = True
-    assert percents(ramp, 52) == [20]
+    ramp.change(started=True, resetting=False)
+    assert percents(ramp, 50, 52) == [10, 20]
 
 
 def test_reset_by_hand_holds_it_at_its_first_step():
     ramp = Ramping(STEPS)
     assert percents(ramp, 0, 5) == [10, 50]
-    ramp.resetting = True
+    ramp.change(started=True, resetting=True)
     assert percents(ramp, 6, 60) == [10, 10]
 
 
@@ -93,3 +93,20 @@ def test_looked_at_late_it_stands_where_it_would_have_stood(calls, looks):
         clock += 1
         eager.percent(clock)
     assert late.percent(clock) == eager.percent(clock)
+
+
+def test_a_pause_in_silence_has_been_a_pause():
+    ramp = Ramping([(0, 1), (100, 600)], started=False)
+    assert percents(ramp, 0) == [0]
+    ramp.change(started=True, resetting=False)
+    assert percents(ramp, 3600, 3601, 3901) == [0, 0, 50]
+    ramp.change(started=False, resetting=False)
+    assert percents(ramp, 4000, 9000) == [50, 50]
+
+
+def test_a_reset_that_is_taken_back_at_once_was_a_reset():
+    ramp = Ramping([(0, 1), (100, 600)])
+    assert percents(ramp, 0, 301) == [0, 50]
+    ramp.change(started=True, resetting=True)
+    ramp.change(started=True, resetting=False)
+    assert percents(ramp, 301, 308) == [0, 1]

@@ -37,10 +37,14 @@ class Criteria:
 class Ramping:
     """`percent(now)` of the load are to be accepted. Everything is *guarded*.
 
-    `started` and `resetting` may be set at any time; a ramp that is not started holds.
+    A ramp that is not started holds. What is changed by hand is carried out at the next look at the
+    clock; from the last one to that it has held where it was to hold before, or is now.
     """
 
-    __slots__ = ("_criteria", "_lock", "_ramp", "_recent", "_tick", "resetting", "started")
+    __slots__ = (
+        "_criteria", "_lock", "_next", "_ramp", "_recent", "_reset_due", "_tick", "resetting",
+        "started",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -58,6 +62,15 @@ class Ramping:
         self._tick: int | None = None
         self.started = started
         self.resetting = resetting
+        #: What `change` said last, and whether a reset was among what it said.
+        self._next: tuple[bool, bool] | None = None
+        self._reset_due = False
+
+    def change(self, *, started: bool, resetting: bool) -> None:
+        """Start or hold; begin again, for as long as `resetting` stays."""
+        with self._lock:
+            self._next = started, resetting
+            self._reset_due |= resetting
 
     def record(self, driver: int, now: float, latency: float) -> None:
         """Note how long a good call took that a driver looks at."""
@@ -87,6 +100,16 @@ class Ramping:
     def _catch_up(self, now: float) -> None:
         """Run the ticks that are due; the first look at the clock is where they begin."""
         until = int(now // TICK)
+        if self._next is not None:
+            self.started = self.started and self._next[0]
+        self._run(until)
+        if self._next is not None:
+            (self.started, self.resetting), self._next = self._next, None
+            if self._reset_due:
+                self._ramp.tick(reset=True)
+            self._reset_due = False
+
+    def _run(self, until: int) -> None:
         tick = self._tick
         if tick is None:
             self._tick = until
