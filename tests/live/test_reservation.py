@@ -70,6 +70,11 @@ STEPS = st.lists(
 )
 #: The desk of the first reservation is not needed any more when the second is made.
 CORRECTED_LATE = [(8.0, "reserve", 8), (0.0, "reserve", 8), (7.0, "correct", 2), (0.0, "try", 6)]
+#: A reservation is corrected upwards after somebody took a token past the book.
+CORRECTED_AFTER_A_TAKE = [
+    *[(0.0, "reserve", 1)] * 3, (0.0, "cancel", 2), (0.0, "correct", 1), (2.0, "try", 1),
+    (0.0, "correct", 4),
+]  # fmt: skip
 
 
 def hold(now, desks, bucket, steps, *, debts):
@@ -111,6 +116,7 @@ def hold(now, desks, bucket, steps, *, debts):
 )
 @given(steps=STEPS, debts=st.booleans())
 @example(steps=CORRECTED_LATE, debts=False)
+@example(steps=CORRECTED_AFTER_A_TAKE, debts=True)
 def test_what_was_granted_and_what_is_left_are_never_more_than_came_in(
     new_bucket, processes, steps, debts
 ):
@@ -125,6 +131,7 @@ def test_what_was_granted_and_what_is_left_are_never_more_than_came_in(
 
 @given(steps=STEPS, debts=st.booleans())
 @example(steps=CORRECTED_LATE, debts=False)
+@example(steps=CORRECTED_AFTER_A_TAKE, debts=True)
 def test_the_same_for_one_key_among_many(steps, debts):
     now = [100.0]
     limiter = KeyedRateLimiter(1, 8, clock=lambda: now[0])

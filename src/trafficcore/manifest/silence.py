@@ -110,7 +110,8 @@ def _codes(text: str, at: Place, path: str, notes: Notes) -> frozenset[str]:
             message = f"{word} is the code of a fault, and a fault cannot be ignored"
             notes.warn("TC603", at, path, message, word)
         elif word not in CODES:
-            meant = nearest(word, [*_NAMES.values(), *_NAMES])
+            plain = word.upper().replace("O", "0")  # the letter for the digit
+            meant = plain if plain in CODES else nearest(word, [*_NAMES.values(), *_NAMES])
             tail = f"; did you mean {_NAMES.get(meant, meant)}?" if meant else ""
             notes.warn("TC603", at, path, f"there is no code {short(word)} to ignore{tail}", word)
     return frozenset(words) & CODES.keys()

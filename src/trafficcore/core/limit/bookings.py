@@ -124,8 +124,8 @@ class Bookings:
         more = cost - booking.cost
         if not more or not booking.open:
             return
-        booking.cost = cost
         self._look(now)
+        booking.cost = cost
         if booking not in self._entries:
             if more > 0:
                 self.charge(more, now)
