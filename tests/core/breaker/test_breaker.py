@@ -8,6 +8,7 @@ import pytest
 from trafficcore.core.breaker import (
     ERROR,
     GATEWAY_ERROR,
+    GOOD,
     SLOW,
     Breaker,
     Count,
@@ -102,6 +103,27 @@ def test_a_slow_error_is_one_result_and_one_bad_one():
     feed(breaker, 0, SLOW)
     assert breaker.state(0) is State.OPEN
     assert breaker.last_trip.counts.bad == 2
+
+
+@pytest.mark.parametrize("now", [0, 11], ids=["inside a sub-window", "at a turn"])
+def test_kinds_are_what_they_are_called(now):
+    breaker = Breaker(Settings())
+    for kind in (GOOD, ERROR, SLOW, GATEWAY_ERROR):
+        breaker.bad(breaker.try_acquire(now), now, kind)
+    breaker.good(breaker.try_acquire(now), now)
+    breaker.record(breaker.try_acquire(now), now)
+    seen = breaker.snapshot(now)
+    assert (seen["total"], seen["errors"], seen["slow"], seen["gateway_errors"]) == (6, 2, 1, 1)
+    assert (seen["slow_errors"], seen["duration_total"]) == (0, 0)
+
+
+def test_what_no_rule_measures_completes_a_minimum_and_does_not_trip_on_bad_results_only():
+    rules = {"trip": [Rule("error_rate", 0.5, min_calls=3)], "evaluate_on": "bad"}
+    breaker = Breaker(Settings(**rules))
+    feed(breaker, 0, ERROR, ERROR, SLOW)
+    assert breaker.state(0) is State.CLOSED
+    feed(breaker, 0, ERROR)
+    assert breaker.state(0) is State.OPEN
 
 
 def test_consecutive_errors_count_since_the_state_was_entered():

@@ -72,6 +72,13 @@ def test_one_new_key_looks_at_a_few_old_ones_only():
     assert sum(breaker.now == 5 for breaker in breakers) == 16
 
 
+def test_short_of_the_bound_it_looks_at_two():
+    keyed = KeyedBreaker(make)
+    breakers = [trip(keyed, key, 0) for key in range(9)]
+    keyed.find("new", 5)
+    assert sum(breaker.now == 5 for breaker in breakers) == 2
+
+
 def test_idle_keys_go_as_new_ones_come():
     keyed = KeyedBreaker(make)
     for key in range(1000):

@@ -97,6 +97,14 @@ def test_asm_is_what_the_engine_makes_of_a_manifest():
     assert made == breaker_settings(p.breaker(rule=rule))
 
 
+def test_the_defaults_of_asm():
+    made = presets.asm(error_rate=0.5)
+    assert made.window == Time(10, 10)
+    assert (made.open.duration, made.half_open, made.slow_after) == (30, None, None)
+    assert made.trip == (Rule("error_rate", 0.5, min_calls=1),)
+    assert presets.asm(slow_after=1).trip == presets.asm(max_slow=1).trip == ()
+
+
 def test_the_defaults_of_resilience4j():
     assert presets.resilience4j() == Settings(
         window=Count(100),

@@ -8,6 +8,7 @@ import pytest
 from trafficcore.core.breaker import (
     Breaker,
     Count,
+    Counts,
     HalfOpen,
     Open,
     Ratio,
@@ -96,6 +97,8 @@ def test_the_defaults_are_small_and_visible():
     assert settings.open.duration == 60
     assert settings.half_open == HalfOpen(1, None, Ratio(1, 1), "open", "first_probe", "open")
     assert settings.trip == ()
+    assert (Count().size, Ratio(), Response().status) == (100, Ratio(1, 1), 503)
+    assert Counts() == Counts(0, 0, 0, 0, 0, 0)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ class Probes:
         self.tally = add(self.tally, more)
         self.run = self.run + 1 if more[1] else 0
 
-    def add(self, kind: int, one: Tally, *, own: bool, over: bool = True) -> bool | None:
+    def add(self, kind: int, one: Tally, *, own: bool, over: bool) -> bool | None:
         """Count a result; return whether the service is well, or UNDECIDED.
 
         `own`: it is of this period, else of an earlier one, and frees its place. `over`: its call
