@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint types bench bench-smoke bench-peers docs format clean
+.PHONY: demo test lint types bench bench-smoke bench-peers bench-breakers mutants docs format clean
 
 demo: $(VENV)/.demo
 	$(BIN)/trafficcore demo $(ARGS)
@@ -28,6 +28,12 @@ bench-smoke: $(STAMP)
 
 bench-peers: $(VENV)/.peers
 	$(BIN)/python -m benchmarks.peers $(ARGS)
+
+bench-breakers: $(VENV)/.peers
+	$(BIN)/python -m benchmarks.breakers $(ARGS)
+
+mutants: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
 
 docs: $(STAMP)
 	$(BIN)/sphinx-build -W -n --keep-going -b html docs docs/_build/html

@@ -36,33 +36,89 @@ def test_a_result_counts_while_its_bucket_is_one_of_the_last_n(at, shape):
         assert window.evicted == number + 1 - expected
 
 
-@given(times, st.integers(1, 5))
-def test_by_its_start_a_result_goes_to_its_own_bucket_or_is_dropped(starts, buckets):
-    window = make_window(Time(Fraction(buckets), buckets, "start"), Fraction(0))
-    now = Fraction(7)
+@given(times, st.integers(1, 5), st.sampled_from([1, 2, Fraction(1, 2)]))
+def test_by_its_start_a_result_goes_to_its_own_bucket_or_is_dropped(starts, buckets, step):
+    window = make_window(Time(Fraction(buckets * step), buckets, "start"), Fraction(0))
+    now = Fraction(7 * step)
     window.turn(now, NOTHING)
-    starts = [start for start in starts if start <= now][::-1]
-    kept = [start for start in starts if 7 - start // 1 < buckets]
+    starts = [start * step for start in starts if start <= 7][::-1]
+    kept = [start for start in starts if 7 - start // step < buckets]
     assert [window.add(one(), start) for start in starts] == [start in kept for start in starts]
     for later in range(7, 20):
-        left = sum(later - start // 1 < buckets for start in kept)
-        assert window.read(Fraction(later), NOTHING)[0] == left
+        left = sum(later - start // step < buckets for start in kept)
+        assert window.read(Fraction(later * step), NOTHING)[0] == left
 
 
-@given(st.lists(st.tuples(st.integers(0, 7), st.integers(0, 3)), max_size=30), st.integers(1, 9))
+KINDS = [
+    (1, 1, 0, 0, 0, 0),
+    (1, 0, 1, 0, 0, 2),
+    (1, 1, 1, 1, 1, 0),
+    (1, 1, 0, 0, 1, Fraction(1, 2)),
+]
+GOOD = (1, 0, 0, 0, 0, 0)
+kinds = st.lists(st.sampled_from(KINDS), max_size=6)
+
+
+def summed(results):
+    return tuple(map(sum, zip(NOTHING, *results, strict=True)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 7), kinds), max_size=30), st.integers(1, 9))
 def test_the_last_n_results_count_whether_they_come_alone_or_as_a_run(batches, size):
     window = make_window(Count(size), 0)
     log = []
-    for good, errors in batches:
+    for good, others in batches:
         window.turn(0, (good, 0, 0, 0, 0, 0))
-        log += [0] * good
-        for error in range(errors):
-            window.add((1, 1, 0, 0, 0, error), 0)
-            log.append(1 + error)
-        last = log[-size:]
-        expected = (len(last), sum(e > 0 for e in last), 0, 0, 0, sum(e - 1 for e in last if e))
-        assert window.read(0, NOTHING) == expected
-        assert window.evicted == len(log) - len(last)
+        log += [GOOD] * good
+        for other in others:
+            window.add(other, 0)
+            log.append(other)
+            assert window.place(0) == len(log) - 1
+        assert window.read(0, NOTHING) == window.kept == summed(log[-size:])
+        assert window.evicted == len(log) - len(log[-size:])
+
+
+MORE = (0, 1, 0, 1, 1, Fraction(3))
+
+
+@given(st.lists(st.sampled_from([GOOD, *KINDS]), min_size=1, max_size=20), st.data())
+def test_a_result_of_the_last_n_can_be_added_to_and_leaves_with_what_was_added(results, data):
+    size = data.draw(st.integers(1, 9))
+    window = make_window(Count(size), 0)
+    for result in results:
+        window.add(result, 0)
+    log = list(results)
+    for place in data.draw(st.lists(st.integers(0, len(log) - 1), max_size=4)):
+        inside = place >= len(log) - size
+        assert window.amend(place, MORE) is inside
+        if inside:
+            log[place] = tuple(map(sum, zip(log[place], MORE, strict=True)))
+        assert window.kept == summed(log[-size:])
+    for _ in range(size):
+        window.add(GOOD, 0)
+        log.append(GOOD)
+        assert window.kept == summed(log[-size:])
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=20).map(sorted), st.data())
+def test_a_result_in_a_bucket_can_be_added_to_and_leaves_with_what_was_added(at, data):
+    window = make_window(Time(5, 5), 0)
+    log = {}
+    for now in at:
+        window.turn(now, NOTHING)
+        window.turn(now, GOOD)
+        log.setdefault(now, []).append(GOOD)
+    now = at[-1]
+    for place in data.draw(st.lists(st.integers(0, 9), max_size=4)):
+        inside = place in log and now - place < 5
+        assert bool(window.amend(place, MORE)) is inside
+        if inside:
+            log[place].append(MORE)
+    for later in range(now, now + 6):
+        there = [each for then, those in log.items() if later - then < 5 for each in those]
+        assert window.read(later, NOTHING) == summed(there)
+        window.turn(later, NOTHING)
+        assert window.kept == summed(there)
 
 
 def test_all_results_count():
@@ -82,8 +138,15 @@ def test_on_floats_the_present_is_always_before_the_next_turn(size, base):
     for _ in range(2_000):
         window.turn(now, NOTHING)
         assert now < window.until <= now + size / 10 * 1.01
-        assert isinstance(window.until, float)
+        assert type(window.until) is float
         now = window.until
+
+
+def test_times_that_are_whole_turn_at_whole_times():
+    window = make_window(Time(10, 10), 3)
+    assert (window.until, type(window.until)) == (4, int)
+    window.turn(7.5, NOTHING)
+    assert (window.until, type(window.until)) == (8.0, float)
 
 
 def test_rounding_leaves_nothing_behind_in_an_empty_window():
