@@ -124,8 +124,10 @@ def test_a_result_in_a_bucket_can_be_added_to_and_leaves_with_what_was_added(at,
 def test_all_results_count():
     window = make_window(Cumulative(), 0)
     window.turn(1, one(2))
-    window.add(one(3), 1)
+    assert window.add(one(3), 1) is True
     assert window.read(10**9, one(4)) == (3, 0, 0, 0, 0, 9)
+    assert window.amend(window.place(1), MORE) is True
+    assert (window.read(5, NOTHING), window.evicted) == ((2, 1, 0, 1, 1, 8), 0)
     window.clear(5)
     assert window.read(5, NOTHING) == NOTHING
 
