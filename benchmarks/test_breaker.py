@@ -6,6 +6,7 @@ from itertools import repeat
 from benchmarks.measure import Row
 from trafficcore import CircuitBreaker
 from trafficcore.core.breaker import Breaker, Open, Rule, Settings, Time
+from trafficcore.live import CircuitOpen
 
 SETTINGS = Settings(
     window=Time(10, buckets=10),
@@ -89,3 +90,57 @@ def test_refusal(row: Row) -> None:
         return yes
 
     row.measure("breaker-refuse", batch, wanted=0)
+
+
+def test_refusal_raised(row: Row) -> None:
+    breaker = CircuitBreaker(window=10, slow_after=0.5, max_slow=5, open_for=3600)
+    breaker.to("open")
+    call = breaker(answer)
+
+    def batch(calls: int) -> int:
+        no = 0
+        for _ in repeat(None, calls):
+            try:
+                call()
+            except CircuitOpen:
+                no += 1
+        return no
+
+    row.measure("breaker-refuse-raise", batch)
+
+
+def answer() -> bool:
+    return True
+
+
+async def answer_later() -> bool:
+    return True
+
+
+def test_decorated(row: Row) -> None:
+    call = CircuitBreaker(window=10, slow_after=0.5, max_slow=5, open_for=60)(answer)
+
+    def batch(calls: int) -> int:
+        yes = 0
+        for _ in repeat(None, calls):
+            if call():
+                yes += 1
+        return yes
+
+    row.measure("breaker-decorated", batch)
+
+
+def test_decorated_coroutine(row: Row) -> None:
+    """Driven by hand: a loop would cost more than what is measured."""
+    call = CircuitBreaker(window=10, slow_after=0.5, max_slow=5, open_for=60)(answer_later)
+
+    def batch(calls: int) -> int:
+        yes = 0
+        for _ in repeat(None, calls):
+            try:
+                call().send(None)
+            except StopIteration:
+                yes += 1
+        return yes
+
+    row.measure("breaker-decorated-coroutine", batch)

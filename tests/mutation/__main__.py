@@ -221,17 +221,23 @@ def _arguments():
     return [*paths, *own, "-k", "breaker and not every_step", "-m", "not stress"]
 
 
+def _mutants(name):
+    """Return those of a file, or of one line of it."""
+    file, _, line = name.partition(":")
+    path = BREAKER / file
+    sites = find(path.read_text("utf-8"))
+    return [Mutant(path, site) for site in sites if not line or site.line == int(line)]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("files", nargs="*", help="only these of core/breaker")
+    parser.add_argument("files", nargs="*", help="only these of core/breaker, or file.py:line")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     args = parser.parse_args()
     # Plugins that are installed are not needed, and pytest would import ours, unchanged.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-    files = [BREAKER / f"{Path(name).stem}.py" for name in args.files] or sorted(
-        BREAKER.glob("*.py")
-    )
-    mutants = [Mutant(path, site) for path in files for site in find(path.read_text("utf-8"))]
+    wanted = args.files or sorted(path.name for path in BREAKER.glob("*.py"))
+    mutants = [mutant for name in wanted for mutant in _mutants(name)]
     forks = Forks(args.workers)
     own = [mutant for mutant in mutants if mutant.site.function is not None]
     code = pytest.main(_arguments(), plugins=[Collected(forks, own)])
