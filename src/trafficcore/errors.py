@@ -38,6 +38,9 @@ class ManifestError(ConfigError):
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.problems,)
+
 
 class StoreError(TrafficError):
     """A limit that should be shared by the workers of a machine cannot be; told with the place."""
@@ -56,7 +59,17 @@ class Rejected(TrafficError):  # noqa: N818  # a verdict, and the name people ca
         self.retry_after = retry_after
         super().__init__(self._text())
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.args), vars(self)
+
     def _text(self) -> str:
         where = f" by {self.source}" if self.source else ""
         when = "" if self.retry_after is None else f"; retry in {self.retry_after:.3g} s"
         return f"{self.reason.value}{where}{when}"
+
+
+def _made_again(kind: type[Rejected], args: tuple[Any, ...]) -> Rejected:
+    """Return a refusal that was pickled or copied, before its attributes are put back."""
+    again = kind.__new__(kind)
+    again.args = args
+    return again

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from concurrent.futures import Future
 
 import pytest
 
@@ -277,3 +278,91 @@ def test_an_asynchronous_generator_that_yields_nothing_takes_as_long_as_it_ran(b
 
     assert run(collect(items())) == []
     assert breaker.state is State.OPEN
+
+
+def test_a_coroutine_that_is_closed_or_cancelled_before_it_begins_gives_its_permit_back(trying):
+    def asked():
+        return trying.call(lambda: three_turns())  # noqa: PLW0108  # its kind cannot be seen
+
+    async def cancelled():
+        task = asyncio.ensure_future(asked())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(cancelled())
+    assert trying.snapshot()["probes"] == IDLE
+    asked().close()
+    assert trying.snapshot()["probes"] == IDLE
+    with pytest.warns(RuntimeWarning, match="never awaited"):
+        del [asked()][0]
+    assert trying.snapshot()["probes"] == IDLE
+    begun = asked()
+    begun.send(None)
+    begun.close()
+    begun.close()
+    assert trying.snapshot()["probes"] == IDLE
+
+
+def test_such_a_coroutine_can_be_awaited_and_thrown_into(breaker):
+    async def stubborn():
+        try:
+            await Turn()
+        except KeyError:
+            return "kept on"
+
+    def made():
+        return stubborn()
+
+    async def main():
+        return await breaker.call(made)
+
+    coroutine = main()
+    coroutine.send(None)
+    with pytest.raises(StopIteration) as stop:
+        coroutine.throw(KeyError())
+    assert stop.value.value == "kept on"
+    assert breaker.snapshot()["successes"] == 1
+
+
+async def _fail():
+    raise OSError("no route")
+
+
+async def _sleep_for_ever():
+    await asyncio.get_running_loop().create_future()
+
+
+def test_a_future_counts_when_it_is_done(breaker):
+    async def main():
+        guarded = breaker(lambda given: asyncio.ensure_future(given))  # noqa: PLW0108
+        assert await guarded(asyncio.sleep(0, "now")) == "now"
+        assert breaker.snapshot()["successes"] == 1
+        waiting = guarded(_sleep_for_ever())
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (breaker.cancelled, breaker.state) == (1, State.CLOSED)
+        with pytest.raises(OSError, match="no route"):
+            await guarded(_fail())
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert breaker.state is State.OPEN
+
+
+def test_a_future_of_a_pool_counts_when_it_is_done(breaker):
+    guarded, future = breaker(lambda given: given), Future()
+    assert guarded(future) is future
+    assert breaker.snapshot()["total"] == 0
+    future.set_exception(OSError())
+    assert breaker.state is State.OPEN
+
+
+def test_a_probe_that_is_a_future_keeps_its_permit_until_it_is_done(trying):
+    guarded, future = trying(lambda given: given), Future()
+    guarded(future)
+    assert trying.snapshot()["probes"]["in_flight"] == 1
+    future.cancel()
+    future.set_running_or_notify_cancel()
+    assert trying.snapshot()["probes"] == IDLE

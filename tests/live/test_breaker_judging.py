@@ -16,6 +16,21 @@ def fail(error):
     raise error
 
 
+async def _async(given):
+    return given
+
+
+def _items(given):
+    yield given
+
+
+class Service:
+    """Is called as a coroutine function is."""
+
+    async def __call__(self):
+        return "now"
+
+
 def make(clock, **more):
     return CircuitBreaker(max_errors=more.pop("max_errors", 9), clock=clock, name="it", **more)
 
@@ -213,6 +228,34 @@ def test_coroutines_have_fallbacks_that_may_be_awaited(clock):
     asyncio.run(main())
 
 
+def test_an_object_whose_call_is_async_has_a_fallback(clock):
+    breaker = make(clock)
+    held = breaker.or_else(_async)(Service())
+    assert asyncio.run(held()) == "now"
+    breaker.to("forced_open")
+    assert type(asyncio.run(held())) is CircuitOpen
+
+
+@pytest.mark.parametrize("fallback", [None, 5, _items])
+def test_what_cannot_stand_in_is_refused(fallback, clock):
+    with pytest.raises(ConfigError, match="a fallback must"):
+        make(clock).or_else(fallback)
+
+
+def test_what_cannot_be_awaited_either_way_is_refused(clock):
+    breaker = make(clock)
+    with pytest.raises(ConfigError, match="must be `async` itself"):
+        breaker.or_else(_async).call(int)
+    service = Service()
+
+    def asked():
+        return service()
+
+    with pytest.raises(ConfigError, match="must be `async` to have a fallback"):
+        breaker.or_else(lambda _: 7).call(asked)
+    assert breaker.snapshot()["total"] == 0
+
+
 def test_a_generator_has_no_fallback(clock):
     def items():
         yield 1
@@ -226,7 +269,13 @@ def test_a_generator_has_no_fallback(clock):
     [
         ({"errors": 3}, "errors must be classes"),
         ({"errors": (int,)}, "errors must hold classes"),
-        ({"bad_result": 500}, "bad_result must be a predicate"),
+        ({"bad_result": 500}, "bad_result must be a function"),
+        ({"bad_result": _async}, "bad_result must be a plain function"),
+        ({"bad_result": _items}, "bad_result must be a plain function, not the generator"),
+        ({"ignore": _async}, "ignore must be a plain function"),
+        ({"errors": _async}, "errors must be a plain function"),
+        ({"on_change": 5}, "on_change must be a function"),
+        ({"on_change": _async}, "on_change must be a plain function"),
         ({"cancelled": "ignore"}, "cancelled must be"),
     ],
 )

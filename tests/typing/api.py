@@ -309,7 +309,18 @@ async def guarded_or_why(text: str) -> bytes:
     return text.encode()
 
 
+async def instead(refused: object) -> str:
+    return str(refused)
+
+
+@breaker.or_else(instead)
+async def guarded_or_instead(text: str) -> bytes:
+    return text.encode()
+
+
 async def use_fallbacks() -> None:
+    assert_type(await guarded_or_instead("a"), bytes | str)
+    assert_type(await breaker.or_else(instead).call(guarded_or_why, "a"), bytes | str)
     assert_type(guarded_or_none("a"), str | None)
     assert_type(await guarded_or_why("a"), bytes | str)
     breakers = Breakers(max_errors=5, named={"slow": {"slow_after": 1}})
@@ -317,7 +328,7 @@ async def use_fallbacks() -> None:
     try:
         assert_type(breakers["a"].call(guarded, "a"), str)
     except CircuitOpen as refused:
-        assert_type(refused.breaker, CircuitBreaker)
+        assert_type(refused.breaker, CircuitBreaker | None)
         assert_type(refused.retry_after, float | None)
 
 

@@ -12,9 +12,9 @@ import os
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import TracebackType
-from typing import Any, Final, Literal, ParamSpec, TypeVar
+from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
 from trafficcore.core.breaker import Breaker, Change, HalfOpen, Open, Settings, State
 from trafficcore.core.breaker.settings import Window
@@ -135,6 +135,10 @@ class CircuitBreaker(Steps):
         """Call a function behind the breaker; a coroutine function's result is to be awaited."""
         return behind(self, function)(*args, **kwargs)
 
+    @overload
+    def or_else(self, fallback: Callable[[CircuitOpen], Coroutine[Any, Any, F]]) -> OrElse[F]: ...
+    @overload
+    def or_else(self, fallback: Callable[[CircuitOpen], Awaitable[F] | F]) -> OrElse[F]: ...
     def or_else(self, fallback: Callable[[CircuitOpen], Awaitable[F] | F]) -> OrElse[F]:
         """Return what decorates and calls functions with something to return on a refusal."""
         return OrElse(self, fallback)

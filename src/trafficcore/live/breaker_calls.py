@@ -1,25 +1,31 @@
 """Functions of every kind behind a breaker: plain, coroutine, generator, asynchronous generator.
 
 Law     The permit is taken when the body would begin to run, and settled when it has ended. A
+        plain function that gives a coroutine or a future has ended when that has. A
         generator's duration ends at its first item: what its consumer does with it is not the
         service being slow. A generator closed early, or a coroutine cancelled, gives its permit
         back. No lock is held while the body runs.
 Source  the reference's rules R2, R6, R26.
 """
 
-from collections.abc import Callable
-from functools import wraps
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from functools import partial, wraps
 from types import CoroutineType
-from typing import Any, Final, ParamSpec, TypeVar, cast
+from typing import Any, Final, ParamSpec, Self, TypeVar, cast
 
 from trafficcore.live.breaker_refusal import CircuitOpen
 from trafficcore.live.kinds import Kind, kind_of
 
-__all__ = ["behind"]
+__all__ = ["Awaited", "behind"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Anything = Callable[..., Any]
+_FUTURES: Final = (asyncio.Future, Future)
+#: What most functions give: a look here is cheaper than one for what comes later.
+_AT_ONCE: Final = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
 
 def behind(breaker: Any, function: Callable[P, T]) -> Callable[P, T]:
@@ -41,8 +47,12 @@ def _plain(breaker: Any, function: Anything) -> Anything:
         except BaseException as error:
             breaker.raised(era, start, error)
             raise
-        if type(result) is CoroutineType:
-            return _awaited(breaker, era, start, result)
+        if type(result) not in _AT_ONCE:
+            if type(result) is CoroutineType:
+                return Awaited(breaker, era, start, result)
+            if isinstance(result, _FUTURES):
+                result.add_done_callback(partial(_done, breaker, era, start))
+                return result
         if judge:
             breaker.returned(era, start, result)
         else:
@@ -52,15 +62,73 @@ def _plain(breaker: Any, function: Anything) -> Anything:
     return call
 
 
-async def _awaited(breaker: Any, era: Any, start: float, coroutine: Any) -> Any:
-    """Await what a plain function returned; the call is over then, not when it was made."""
-    try:
-        result = await coroutine
-    except BaseException as error:
+class Awaited(Coroutine[Any, Any, Any]):
+    """What a plain function's coroutine is handed on as: it settles when that has ended.
+
+    No coroutine of our own: one that is closed or cancelled before it begins runs none of its
+    code, and could not give the permit back.
+    """
+
+    __slots__ = ("_breaker", "_coroutine", "_era", "_start")
+
+    def __init__(self, breaker: Any, era: Any, start: float, coroutine: Any) -> None:
+        self._breaker = breaker
+        self._era = era
+        self._start = start
+        self._coroutine = coroutine
+
+    def __await__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def send(self, value: Any) -> Any:
+        """Go on with it."""
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *error: Any) -> Any:
+        """Raise in it."""
+        return self._step(self._coroutine.throw, *error)
+
+    def close(self) -> None:
+        """End it where it is; the permit goes back."""
+        breaker, self._breaker = self._breaker, None
+        try:
+            self._coroutine.close()
+        finally:
+            if breaker is not None:
+                breaker.release(self._era)
+
+    def __del__(self) -> None:
+        if self._breaker is not None:
+            self._breaker.release(self._era)
+
+    def _step(self, go: Anything, *args: Any) -> Any:
+        try:
+            return go(*args)
+        except StopIteration as stop:
+            breaker, self._breaker = self._breaker, None
+            if breaker is not None:
+                breaker.returned(self._era, self._start, stop.value)
+            raise
+        except BaseException as error:
+            breaker, self._breaker = self._breaker, None
+            if breaker is not None:
+                breaker.raised(self._era, self._start, error)
+            raise
+
+
+def _done(breaker: Any, era: Any, start: float, future: Any) -> None:
+    """Settle a call by the future that it gave."""
+    error = asyncio.CancelledError() if future.cancelled() else future.exception()
+    if error is None:
+        breaker.returned(era, start, future.result())
+    else:
         breaker.raised(era, start, error)
-        raise
-    breaker.returned(era, start, result)
-    return result
 
 
 def _coroutine(breaker: Any, function: Anything) -> Anything:

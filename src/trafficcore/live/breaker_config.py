@@ -10,6 +10,7 @@ from typing import Final
 from trafficcore.core.breaker import Count, Cumulative, HalfOpen, Open, Ratio, Rule, Settings, Time
 from trafficcore.core.breaker.settings import Window
 from trafficcore.errors import ConfigError
+from trafficcore.live.functions import check_plain
 
 __all__ = ["Ignored", "read_exceptions", "read_settings"]
 
@@ -63,4 +64,5 @@ def read_exceptions(name: str, given: Ignored) -> Callable[[Exception], bool]:
         return lambda error: isinstance(error, kinds)
     if not callable(given):
         raise ConfigError(f"{name} must be classes of exceptions or a predicate, not {given!r}")
+    check_plain(name, given)
     return given

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from trafficcore.core.breaker import Breaker, Change, Exceeded, State
+from trafficcore.live.functions import check_plain
 
 __all__ = ["Teller"]
 
@@ -25,6 +26,8 @@ class Teller:
     def __init__(
         self, machine: Breaker, lock: Any, name: str, listener: Callable[[Change], None] | None
     ) -> None:
+        if listener is not None:
+            check_plain("on_change", listener)
         self._machine = machine
         self._lock = lock
         self._name = name or "(unnamed)"

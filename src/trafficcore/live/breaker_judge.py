@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 from trafficcore.engine.guard import guarded
 from trafficcore.errors import ConfigError
 from trafficcore.live.breaker_config import Ignored, read_exceptions
+from trafficcore.live.functions import check_plain
 from trafficcore.outcome import Outcome
 
 __all__ = ["Errors", "Judge", "name_of"]
@@ -40,8 +41,8 @@ class Judge:
     ) -> None:
         if cancelled not in ("release", "error"):
             raise ConfigError(f"cancelled must be 'release' or 'error', not {cancelled!r}")
-        if bad_result is not None and not callable(bad_result):
-            raise ConfigError(f"bad_result must be a predicate, not {bad_result!r}")
+        if bad_result is not None:
+            check_plain("bad_result", bad_result)
         self._ignores = read_exceptions("ignore", ignore)
         self._errors = None if errors is None else read_exceptions("errors", errors)
         #: Whether every `Exception` is an error.

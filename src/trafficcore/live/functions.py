@@ -4,10 +4,11 @@ An `async` one is the slip that matters. Nobody would await what it answers, and
 true, is no None, and is another one each time: the limit would be off, and say nothing.
 """
 
-from inspect import isasyncgenfunction, iscoroutine, iscoroutinefunction, signature
+from inspect import iscoroutine, signature
 from typing import Any, Final
 
 from trafficcore.errors import ConfigError
+from trafficcore.live.kinds import kind_of
 
 __all__ = ["answer_of", "check_by", "check_function", "check_plain"]
 
@@ -16,12 +17,13 @@ _KEYS: Final = ("trafficcore.web.keys", "trafficcore.web.routed")
 
 
 def check_plain(what: str, given: Any) -> None:
-    """Raise `ConfigError` for what is no function, or an `async` one."""
+    """Raise `ConfigError` for what is no function, or an `async` one or a generator."""
     if not callable(given):
         raise ConfigError(f"{what} must be a function, not {given!r}")
-    for called in (given, type(given).__call__):
-        if iscoroutinefunction(called) or isasyncgenfunction(called):
-            raise ConfigError(f"{what} must be a plain function, not the async {given!r}")
+    kind = kind_of(given)
+    if kind != "plain":
+        word = "generator" if kind == "generator" else "async"
+        raise ConfigError(f"{what} must be a plain function, not the {word} {given!r}")
 
 
 def check_function(what: str, given: Any) -> None:

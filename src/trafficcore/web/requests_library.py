@@ -42,11 +42,18 @@ _BLOCK: Final = 16384
 
 
 class CallRefused(Rejected, requests.RequestException):
-    """A call was refused by policy; those who catch requests' errors catch it too."""
+    """A call was refused by policy; those who catch requests' errors catch it too.
+
+    `request` is None in a copy and in another process: it may hold what cannot be taken along.
+    """
 
     def __init__(self, request: Any, rejection: Rejection, source: str) -> None:
         super().__init__(rejection.reason, source=source, retry_after=rejection.retry_after)
         self.request = request
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made_again, args, state = super().__reduce__()
+        return made_again, args, state | {"request": None}
 
 
 def host_of(url: str) -> str:
