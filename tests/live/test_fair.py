@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from math import inf
+from math import inf, nan
 
 import pytest
 
@@ -299,3 +299,22 @@ def test_a_cost_that_is_none_is_an_error(scheduler, cost):
     with pytest.raises(ConfigError, match="cost"):
         scheduler.acquire("guest", cost=cost)
     assert scheduler.waiting == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"priority": 0}, "priority must be above 0 and finite, not 0"),
+        ({"priority": nan}, "priority must be above 0"),
+        ({"timeout": nan}, "timeout must be a number of seconds"),
+        ({"key": []}, "a key must be hashable"),
+        ({"workload": []}, "a workload must be a text"),
+    ],
+)
+def test_what_is_wrong_with_a_call_is_told_though_it_need_not_wait(wrong, message, clock):
+    scheduler = QuotaScheduler(10, clock=clock)
+    with pytest.raises(ConfigError, match=message):
+        scheduler.acquire(**wrong)
+    with pytest.raises(ConfigError, match=message):
+        asyncio.run(scheduler.acquire_async(**wrong))
+    assert scheduler.snapshot()["tokens"] == 10

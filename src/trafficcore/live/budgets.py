@@ -28,7 +28,7 @@ __all__ = ["Budgets", "Spending"]
 
 _NONE: Final = MappingProxyType[str, float]({})
 #: What a use says besides its costs.
-_OWN_WORDS: Final = frozenset(("workload", "timeout", "key"))
+_OWN_WORDS: Final = frozenset(("self", "workload", "timeout", "key", "slots"))
 
 
 class Spending:

@@ -104,6 +104,7 @@ class QuotaScheduler:
         `priority` overrides the weight of the workload, in a queue of its own. `key` is a user of
         the workload: each key that waits gets an equal part of the workload's share.
         """
+        _check(workload, timeout, priority, key)
         now = self._clock()
         if self._try(now, cost):
             return Grant(self, None, cost)
@@ -122,6 +123,7 @@ class QuotaScheduler:
         key: Hashable = None,
     ) -> Grant:
         """Do what `acquire` does in a task; a cancelled one has spent nothing."""
+        _check(workload, timeout, priority, key)
         now = self._clock()
         if self._try(now, cost):
             return Grant(self, None, cost)
@@ -196,3 +198,17 @@ class QuotaScheduler:
     def after_fork(self) -> None:
         """In a fork's child: who waits waits in the parent."""
         self._queue.clear()
+
+
+def _check(
+    workload: str | None, timeout: float | None, priority: float | None, key: Hashable
+) -> None:
+    """Tell what is wrong at the first call, and not at the first that has to wait."""
+    if not (workload is None or isinstance(workload, str)):
+        raise ConfigError(f"a workload must be a text, not {workload!r}")
+    if not (priority is None or 0 < priority < inf):
+        raise ConfigError(f"priority must be above 0 and finite, not {priority!r}")
+    if timeout is not None:
+        patience(timeout)
+    if key is not None and not isinstance(key, Hashable):
+        raise ConfigError(f"a key must be hashable, not {key!r}")
