@@ -107,6 +107,21 @@ def test_local_failures_are_counted_by_themselves_where_origins_are_split() -> N
     assert ejected()
 
 
+def test_a_failure_without_an_answer_says_nothing_good_of_the_way_there() -> None:
+    split = {"split_local_origin": True, "consecutive_local_origin_failures": 2}
+    engine = p.engine(p.destination(consecutive_5xx=5, **split), endpoints={p.NAME: ["a:1"]})
+
+    def end(status: int, *, local: bool) -> None:
+        permit = engine.admit(p.calling(), 0)
+        assert isinstance(permit, Permit)
+        permit.settle(Outcome.FAILURE, 0, status, local=local)
+
+    end(503, local=True)
+    end(0, local=False)
+    end(503, local=True)
+    assert engine.snapshot(0)["clusters"][0]["endpoints"][0]["ejected"]
+
+
 def test_nowhere_to_go_gives_everything_back() -> None:
     engine = p.engine(
         p.destination(consecutive_5xx=1),

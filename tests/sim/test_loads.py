@@ -266,3 +266,13 @@ def test_who_cannot_be_connected_to_fails_on_our_side_of_the_wire():
     answered, _ = run(load, policy, service=", failures: [{}]")
     assert [event.kind for event in refused.events] == ["consecutive_local_origin_failure"]
     assert [event.kind for event in answered.events] == ["consecutive_5xx"]
+
+
+def test_who_is_waited_for_in_vain_fails_on_our_side_of_the_wire():
+    policy = outlier(
+        "splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailures: 2, "
+        "consecutive5xxErrors: 0, maxEjectionPercent: 100"
+    )
+    load = "bursts: {size: 5, every: 1m}\ndirection: outbound\ntimeout: 1s"
+    late, _ = run(load, policy, latency="2s")
+    assert [event.kind for event in late.events] == ["consecutive_local_origin_failure"]

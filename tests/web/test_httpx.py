@@ -296,17 +296,17 @@ def test_a_good_response_closed_unread_ends_a_row_of_failures(lib, way, clock):
     assert ejected(gate, clock()) == {A}
 
 
-FAILURES = {
-    "ConnectError": 503,
-    "ConnectTimeout": 503,
-    "ProxyError": 503,
-    "ReadTimeout": 504,
-    "WriteTimeout": 504,
-    "ReadError": 500,
-    "WriteError": 500,
-    "CloseError": 500,
-    "RemoteProtocolError": 500,
-}
+FAILURES = (
+    "ConnectError",
+    "ConnectTimeout",
+    "ProxyError",
+    "ReadTimeout",
+    "WriteTimeout",
+    "ReadError",
+    "WriteError",
+    "CloseError",
+    "RemoteProtocolError",
+)
 
 
 @pytest.mark.parametrize("name", FAILURES)
@@ -322,7 +322,15 @@ def test_an_error_of_the_network_is_a_failure_of_the_host(lib, way, clock, name)
     gateway = engine(ejection(consecutive_5xx=0, consecutive_gateway_errors=1), endpoints=[A])
     with pytest.raises(type(error)):
         call(way, Service(lib, error=error), gateway, clock=clock)
-    assert ejected(gateway, clock()) == (set() if FAILURES[name] == 500 else {A})
+    assert ejected(gateway, clock()) == {A}
+
+    split = {"split_local_origin": True, "consecutive_local_origin_failures": 2}
+    local = engine(ejection(consecutive_5xx=0, **split), endpoints=[A])
+    for _ in range(2):
+        assert ejected(local, clock()) == set()
+        with pytest.raises(type(error)):
+            call(way, Service(lib, error=error), local, clock=clock)
+    assert ejected(local, clock()) == {A}
 
 
 @pytest.mark.parametrize(

@@ -159,10 +159,10 @@ class Cluster:
             result = Result.TIMEOUT if status == _TIMEOUT else Result.CONNECT_FAILED
             ejector.local(tally, now, result)
         else:
-            if self.split:
+            failed = outcome is FAILURE
+            if self.split and (status or not failed):  # an answer came: the way there is good
                 tally.local_good()
             # a failure that has no code of its own counts as a 500
-            failed = outcome is FAILURE
             ejector.record(tally, now, 200 if not failed else status if status >= 500 else 500)
         if ejector.version != self._seen:
             with self._lock:

@@ -195,8 +195,8 @@ class Permit:
         """End the call, once: tell breaker, endpoint and counts how it went. *Atomic* as to once.
 
         `outcome` None: what the status of `started` says. `status` is the code to count a failure
-        without a response as (Envoy: 503 connect failure, 504 timeout, 500 reset); `local` says
-        that it happened on our side of the wire, before any answer.
+        without a response as (Envoy: 503 connect failure and reset, 504 timeout); `local`
+        says that it happened on our side of the wire, before any answer.
         """
         plan, self._plan = self._plan, None
         if plan is None:

@@ -237,7 +237,7 @@ class SimLoad:
             # a client in process counts its own time-out against the server; one that called us
             # and went away is no verdict on anybody
             if self._outbound:
-                permit.settle(FAILURE, now, _TIMEOUT)
+                permit.settle(FAILURE, now, _TIMEOUT, local=True)
             else:
                 permit.settle(CANCELLED, now)
             if self._world.waiting:

@@ -31,12 +31,11 @@ CONNECT: Final = Verdict(Outcome.FAILURE, 503, Fault.CONNECT)
 #: TLS may fail before or after something was sent.
 _TLS: Final = Verdict(Outcome.FAILURE, 503, Fault.RESET)
 _TIMEOUT: Final = Verdict(Outcome.FAILURE, 504, Fault.RESET)
-_RESET: Final = Verdict(Outcome.FAILURE, 500, Fault.RESET)
-_REFUSED: Final = Verdict(Outcome.FAILURE, 500, Fault.REFUSED)
+#: A stream that is reset is a connection that failed, as Envoy's router has it.
+_RESET: Final = Verdict(Outcome.FAILURE, 503, Fault.RESET)
+_REFUSED: Final = Verdict(Outcome.FAILURE, 503, Fault.REFUSED)
 _OURS: Final = Verdict(Outcome.IGNORED, 0, Fault.OURS)
 _NEVER_SENT: Final = Verdict(None, 0, Fault.OURS)
-#: Before any answer, these are failures of the way there, and not of the host's answer.
-_LOCAL: Final = frozenset({503, 504})
 #: HTTP/2's code for a stream that the server has not begun to work on.
 _REFUSED_STREAM: Final = 7
 
@@ -152,7 +151,8 @@ class Call:
         if verdict.outcome is None:
             self.give_back()
         else:
-            local = not self.permit.status and verdict.status in _LOCAL
+            # before any answer it is a failure of the way there, and not of what the host says
+            local = not self.permit.status
             self._settle(verdict.outcome, verdict.status, local=local)
         return verdict
 
