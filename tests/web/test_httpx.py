@@ -426,16 +426,17 @@ def test_cancellation_by_the_hundred_leaves_nothing_in_flight(lib, clock, where)
     assert cluster["endpoints"][0]["active"] == 0
 
 
-def test_a_response_dropped_unread_settles_without_a_verdict(lib, clock):
+@pytest.mark.parametrize(("status", "out"), [(200, set()), (503, {A})])
+def test_a_response_dropped_unread_is_a_verdict_only_by_an_error_status(lib, clock, status, out):
     gate = engine(ejection(consecutive_5xx=1), endpoints=[A])
-    transport = TrafficTransport(gate, transport_of("sync", Service(lib, 503)), clock=clock)
+    transport = TrafficTransport(gate, transport_of("sync", Service(lib, status)), clock=clock)
     with lib.Client(transport=transport) as client:
         response = client.send(client.build_request("GET", URL), stream=True)
         assert outbound(gate)["in_flight"] == 1
         del response
         gc.collect()
     assert outbound(gate)["in_flight"] == 0
-    assert ejected(gate, clock()) == set()
+    assert ejected(gate, clock()) == out
 
 
 def test_an_asynchronous_response_dropped_unread_settles_too(lib, clock):

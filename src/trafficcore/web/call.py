@@ -3,7 +3,8 @@
 Law    the status line is the verdict. Once headers are in, the call is settled by its status: at
        the last byte, or earlier if the caller closes the response, since what a caller does not
        want to read is no fault of the host and takes nothing back from a 503. A body that breaks
-       is a failure. A call that is cancelled, or a response that is dropped unread, is no verdict.
+       is a failure. A call that is cancelled is no verdict, nor is a response that is dropped
+       unread, unless its status was an error.
 State  the permit; it settles once, however many of these ends come together.
 """
 
@@ -13,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from trafficcore.engine.retry_room import Stay
 from trafficcore.engine.retrying import Fault
-from trafficcore.outcome import Outcome
+from trafficcore.outcome import Outcome, classify
 from trafficcore.web.grpc_status import status_of
 
 __all__ = ["CONNECT", "Call", "Upload", "Verdict", "verdict_of"]
@@ -162,9 +163,14 @@ class Call:
         self.permit.give_back(self._clock())
 
     def dropped(self) -> None:
-        """End a call whose response nobody holds any more: no verdict, safe inside a collection."""
+        """End a call whose response nobody holds any more; safe inside a collection.
+
+        Whoever raises at a bad status may never touch its body: that status is a verdict all the
+        same. A good answer of which nobody saw the end is none.
+        """
         if not self._over:
-            self._settle(Outcome.CANCELLED)
+            failed = classify(self.permit.status) is Outcome.FAILURE
+            self._settle(None if failed else Outcome.CANCELLED)
 
     def _settle(self, outcome: Outcome | None, status: int = 0, *, local: bool = False) -> None:
         self._leave()

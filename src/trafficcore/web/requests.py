@@ -138,6 +138,8 @@ class TrafficAdapter(HTTPAdapter):
             if isinstance(own, Timeout) and waits is timeouts:
                 timeout = own  # it may bound both together
             aimed = _aimed(request, call)
+            if call.permit.endpoint is not None:  # of which a proxy would know nothing
+                how = {**how, "proxies": None}
             response = super().send(aimed, timeout=timeout, **how)
             return _tracked(response, request, call)
         except BaseException as error:
@@ -212,6 +214,8 @@ def _tracked(response: Any, request: Any, call: Call) -> Any:
     if call.permit.set_cookie is not None:
         _give_cookie(response, request, call.permit.set_cookie)
     call.answered(response.status_code, response.headers.get("grpc-status"))
+    if response.raw.length_remaining == 0:  # no body, nobody to read it
+        call.finish()
     response.raw = Raw(response.raw, call)
     return response
 

@@ -12,6 +12,7 @@ from urllib3.exceptions import (
     ConnectTimeoutError,
     MaxRetryError,
     NewConnectionError,
+    ProxyError,
     ReadTimeoutError,
     TimeoutStateError,
 )
@@ -83,10 +84,15 @@ def _text(value: str | bytes) -> str:
 
 
 def judge(error: Exception) -> Verdict:
-    """Say what an exception means; requests has one class for no connection and a broken one."""
+    """Say what an exception means; requests has one class for no connection and a broken one.
+
+    A proxy's error is what it was made of: urllib3 makes one of a loss after the request as well.
+    """
     if isinstance(error, requests.ConnectionError):
         cause = error.args[0] if error.args else None
         reason = cause.reason if isinstance(cause, MaxRetryError) else None
+        if isinstance(reason, ProxyError):
+            reason = error = reason.original_error
         if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
             return CONNECT
     return verdict_of(error)

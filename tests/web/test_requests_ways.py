@@ -1,0 +1,142 @@
+"""How people use requests, over real sockets: proxies, hooks, answers that nobody reads."""
+
+import gc
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from support.outbound import (
+    URL,
+    ejected,
+    ejection,
+    engine,
+    outbound,
+    refusing_address,
+    serving,
+)
+from trafficcore.live import Breakers
+from trafficcore.spec import Retries
+from trafficcore.web.requests import TrafficAdapter
+
+pytestmark = pytest.mark.sockets
+
+
+def session_over(*args, **settings):
+    session = requests.Session()
+    session.trust_env = False
+    adapter = TrafficAdapter(*args, **settings)
+    session.mount("http://", adapter)
+    return session, adapter
+
+
+@contextmanager
+def going_away(*, rudely):
+    """Serve by reading a whole request and leaving; yields the address and what was read."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    seen = []
+
+    def serve():
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection:
+                data = b""
+                while not data.endswith(b"order"):
+                    data += connection.recv(65536)
+                seen.append(data)
+                if rudely:
+                    linger = struct.pack("ii", 1, 0)
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}", seen
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()
+        thread.join()
+
+
+@pytest.mark.parametrize("rudely", [False, True])
+def test_a_proxy_that_took_the_request_and_left_does_not_get_it_again(rudely):
+    with going_away(rudely=rudely) as (proxy, seen):
+        session, adapter = session_over(retries=Retries(2))
+        with pytest.raises(requests.exceptions.ProxyError):
+            session.post("http://api.example/", data=b"order", proxies={"http": f"http://{proxy}"})
+    assert len(seen) == 1
+    (room,) = adapter.snapshot()["retries"].values()
+    assert room["unsafe"] == 1
+
+
+def test_a_proxy_that_is_not_there_got_nothing():
+    session, adapter = session_over(retries=Retries(2))
+    proxies = {"http": f"http://{refusing_address()}"}
+    with pytest.raises(requests.exceptions.ProxyError):
+        session.post("http://api.example/", data=b"order", proxies=proxies)
+    (room,) = adapter.snapshot()["retries"].values()
+    assert room["retried"] == 2
+
+
+def test_what_has_an_endpoint_goes_there_and_through_no_proxy():
+    with serving("there") as (server,):
+        gate = engine(ejection(consecutive_5xx=1), endpoints=[server.address])
+        session, _ = session_over(gate)
+        answer = session.get(URL, proxies={"http": f"http://{refusing_address()}"})
+        assert answer.text == "there"
+        assert ejected(gate, time.monotonic()) == set()
+
+
+def test_a_hook_that_raises_at_a_bad_status_takes_no_verdict_away():
+    with serving("bad", "good") as (bad, good):
+        bad.status = 503
+        settings = {"consecutive_5xx": 2, "interval": 600}
+        gate = engine(ejection(**settings), endpoints=[bad.address, good.address])
+        session, _ = session_over(gate)
+        session.hooks["response"].append(lambda answer, *_, **__: answer.raise_for_status())
+        errors = 0
+        for _ in range(10):
+            try:
+                session.get(URL)
+            except requests.HTTPError:
+                errors += 1
+            gc.collect()
+        assert errors == 2
+        assert ejected(gate, time.monotonic()) == {bad.address}
+        assert outbound(gate)["in_flight"] == 0
+        session.close()
+
+
+def test_a_probe_that_is_answered_badly_and_dropped_opens_the_breaker_again():
+    with serving("bad") as (bad,):
+        bad.status = 503
+        now = [0.0]
+        breakers = Breakers(consecutive_errors=1, open_for=10, clock=lambda: now[0])
+        session, adapter = session_over(breaker=breakers, clock=lambda: now[0])
+        url = f"http://{bad.address}/"
+        for moment in (0, 11):
+            now[0] = moment
+            session.get(url, stream=True)
+            gc.collect()
+            state = adapter.snapshot()["breakers"]["breakers"][bad.address]["state"]
+            assert state == "open"
+        assert bad.hits == 2
+        session.close()
+
+
+@pytest.mark.parametrize(("method", "path"), [("HEAD", ""), ("GET", "status/204")])
+def test_an_answer_without_a_body_ends_at_its_headers(method, path):
+    with serving("there") as (server,):
+        gate = engine(ejection(consecutive_5xx=1), endpoints=[server.address])
+        session, _ = session_over(gate)
+        answer = session.request(method, URL + path, stream=True)
+        assert answer.ok
+        assert outbound(gate)["in_flight"] == 0
+        session.close()
