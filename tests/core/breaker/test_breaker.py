@@ -227,6 +227,29 @@ def test_idle_half_open_waits_for_ever_and_so_it_does_when_every_probe_was_given
     assert breaker.state(2005) is State.OPEN
 
 
+def test_the_time_limit_of_half_open_runs_while_any_probe_is_out():
+    settings = Settings(open=Open(10), half_open=HalfOpen(2, max_wait=5), initial_state="open")
+    breaker = Breaker(settings, now=0)
+    first, second = breaker.try_acquire(10), breaker.try_acquire(11)
+    assert breaker.next_deadline() == 15
+    breaker.release(first, 12)
+    assert breaker.next_deadline() == 15
+    breaker.ignore(second, 12)
+    assert breaker.next_deadline() == math.inf
+    assert breaker.try_acquire(13)
+    assert breaker.next_deadline() == 18
+
+
+def test_the_time_limit_of_half_open_may_run_from_its_entry():
+    half_open = HalfOpen(2, max_wait=5, max_wait_from="entry")
+    breaker = Breaker(Settings(open=Open(10), half_open=half_open, initial_state="open"), now=0)
+    assert breaker.state(10) is State.HALF_OPEN
+    assert breaker.next_deadline() == 15
+    breaker.release(breaker.try_acquire(12), 12)
+    assert breaker.next_deadline() == 15
+    assert breaker.state(15) is State.OPEN
+
+
 def test_the_time_limit_of_half_open_is_the_open_time_unless_it_is_set():
     breaker = Breaker(Settings(trip=[Rule("error_count", 1)], open=Open(10, multiplier=3)))
     feed(breaker, 0, ERROR)
