@@ -99,6 +99,20 @@ def test_a_stream_refused_by_http2_is_told_by_its_code():
     assert verdict_of(OSError("gone")).fault.value == "reset"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("error", [TypeError("numbers"), UnicodeError("中"), AttributeError("no")])
+def test_what_the_caller_got_wrong_is_neither_tried_again_nor_counted(kind, error, clock):
+    gate = engine(ejection(consecutive_5xx=1), endpoints=[A])
+    script = Script(error)
+    policy = Retries(3, "5xx")
+    one = client(kind, script, gate, clock=clock, sleep=clock.advance, retries=policy)
+    with pytest.raises(type(error)):
+        one.call("GET", URL)
+    assert len(script.tries) == 1
+    assert ejected(gate, clock()) == set()
+    assert outbound(gate)["in_flight"] == 0
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "requests"])
 def test_a_refused_stream_is_tried_again_whatever_the_method(kind, clock):
     def refused(number):

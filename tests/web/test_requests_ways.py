@@ -1,14 +1,19 @@
 """How people use requests, over real sockets: proxies, hooks, answers that nobody reads."""
 
 import gc
+import io
+import mmap
+import shutil
 import socket
 import struct
 import threading
 import time
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import requests
+import urllib3
 
 from support.outbound import (
     URL,
@@ -19,6 +24,7 @@ from support.outbound import (
     refusing_address,
     serving,
 )
+from trafficcore.errors import ConfigError
 from trafficcore.live import Breakers
 from trafficcore.spec import Retries
 from trafficcore.web.requests import TrafficAdapter
@@ -140,3 +146,102 @@ def test_an_answer_without_a_body_ends_at_its_headers(method, path):
         assert answer.ok
         assert outbound(gate)["in_flight"] == 0
         session.close()
+
+
+@pytest.mark.parametrize(
+    ("how", "error"),
+    [
+        ({"headers": {"x-name": "中"}}, UnicodeEncodeError),
+        ({"data": iter([1, 2])}, TypeError),
+        ({"verify": "/nowhere"}, OSError),
+        ({"cert": "/nowhere"}, OSError),
+    ],
+)
+def test_what_the_caller_got_wrong_is_no_failure_of_the_host(how, error):
+    with serving("there") as (server,):
+        breakers = Breakers(consecutive_errors=1)
+        session, adapter = session_over(breaker=breakers, retries=Retries(2))
+        session.mount("https://", adapter)
+        scheme = "http" if error is not OSError else "https"
+        with pytest.raises(error):
+            session.put(f"{scheme}://{server.address}/", **how)
+        assert session.get(f"http://{server.address}/").text == "there"
+        (room,) = adapter.snapshot()["retries"].values()
+        assert room["retried"] == 0
+        session.close()
+
+
+@pytest.mark.parametrize("timeout", [True, (True, 1.5), (1.5, False)])
+def test_a_timeout_is_no_yes_or_no(timeout):
+    session, adapter = session_over(timeout=1)
+    with pytest.raises(ConfigError, match="timeout must be"):
+        session.get("http://api.example/", timeout=timeout)
+    assert adapter.snapshot()["breakers"]["breakers"] == {}
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_a_body_in_memory_is_sent_as_often_as_it_takes(kind):
+    nobody = refusing_address()
+    with serving("there") as (server,):
+        gate = engine(endpoints=[nobody, server.address])
+        session, _ = session_over(gate, retries=Retries(1))
+        for _ in range(4):
+            assert session.post(URL, data=kind(b"order")).text == "there"
+        assert server.bodies == [b"order"] * 4
+        session.close()
+
+
+def test_a_mapped_file_is_a_stream_from_where_it_stands():
+    with serving("there") as (server,), mmap.mmap(-1, 8) as mapped:
+        mapped.write(b"12345678")
+        mapped.seek(3)
+        session, _ = session_over()
+        assert session.post(f"http://{server.address}/", data=mapped).text == "there"
+        assert server.bodies == [b"45678"]
+        session.close()
+
+
+def _decoded(raw):
+    raw.decode_content = True
+    return raw
+
+
+def _read_decoded(raw):
+    raw.read = partial(raw.read, decode_content=True)
+    return raw
+
+
+@pytest.mark.parametrize("how", [_decoded, _read_decoded])
+def test_a_download_is_decoded_where_that_was_asked_for(how):
+    with serving("text") as (server,):
+        gate = engine(endpoints=[server.address])
+        session, _ = session_over(gate)
+        saved = io.BytesIO()
+        with session.get(URL + "gzip", stream=True).raw as raw:
+            assert isinstance(raw, io.IOBase)
+            shutil.copyfileobj(how(raw), saved)
+        assert saved.getvalue() == b"text" * 1000
+        assert outbound(gate)["in_flight"] == 0
+
+
+def test_the_lines_of_an_answer_may_be_asked_for_one_by_one():
+    with serving("one\ntwo") as (server,):
+        gate = engine(endpoints=[server.address])
+        session, _ = session_over(gate)
+        raw = session.get(URL, stream=True).raw
+        assert next(raw) == b"one\n"
+        assert next(raw) == b"two"
+        assert outbound(gate)["in_flight"] == 1
+        with pytest.raises(StopIteration):
+            next(raw)
+        assert outbound(gate)["in_flight"] == 0
+
+
+def test_a_line_that_breaks_off_is_a_failure_of_the_host():
+    with serving("bad") as (server,):
+        gate = engine(ejection(consecutive_5xx=1, interval=600), endpoints=[server.address])
+        session, _ = session_over(gate)
+        raw = session.get(URL + "broken", stream=True).raw
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            next(raw)
+        assert ejected(gate, time.monotonic()) == {server.address}

@@ -17,7 +17,7 @@ from trafficcore.engine.retrying import Fault
 from trafficcore.outcome import Outcome, classify
 from trafficcore.web.grpc_status import status_of
 
-__all__ = ["CONNECT", "Call", "Upload", "Verdict", "verdict_of"]
+__all__ = ["CONNECT", "OURS", "Call", "Upload", "Verdict", "verdict_of"]
 
 
 class Verdict(NamedTuple):
@@ -35,7 +35,7 @@ _TIMEOUT: Final = Verdict(Outcome.FAILURE, 504, Fault.RESET)
 #: A stream that is reset is a connection that failed, as Envoy's router has it.
 _RESET: Final = Verdict(Outcome.FAILURE, 503, Fault.RESET)
 _REFUSED: Final = Verdict(Outcome.FAILURE, 503, Fault.REFUSED)
-_OURS: Final = Verdict(Outcome.IGNORED, 0, Fault.OURS)
+OURS: Final = Verdict(Outcome.IGNORED, 0, Fault.OURS)
 _NEVER_SENT: Final = Verdict(None, 0, Fault.OURS)
 #: HTTP/2's code for a stream that the server has not begun to work on.
 _REFUSED_STREAM: Final = 7
@@ -54,12 +54,16 @@ _VERDICTS: Final[dict[str, Verdict]] = {
     "TimeoutException": _TIMEOUT,
     "Timeout": _TIMEOUT,
     "TimeoutError": _TIMEOUT,
-    "UnsupportedProtocol": _OURS,
-    "LocalProtocolError": _OURS,
-    "InvalidURL": _OURS,
-    "InvalidSchema": _OURS,
-    "InvalidHeader": _OURS,
-    "StreamError": _OURS,
+    "UnsupportedProtocol": OURS,
+    "LocalProtocolError": OURS,
+    "InvalidURL": OURS,
+    "InvalidSchema": OURS,
+    "InvalidHeader": OURS,
+    "StreamError": OURS,
+    # what the caller gave cannot be made a request: a text that is no Latin-1, a body of numbers
+    "TypeError": OURS,
+    "ValueError": OURS,
+    "AttributeError": OURS,
 }
 
 
@@ -148,7 +152,7 @@ class Call:
             self._settle(Outcome.CANCELLED)
             return None
         broken = self.upload is not None and self.upload.broken
-        verdict = _OURS if broken else self._judge(error)
+        verdict = OURS if broken else self._judge(error)
         if verdict.outcome is None:
             self.give_back()
         else:

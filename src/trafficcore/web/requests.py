@@ -29,6 +29,7 @@ from trafficcore.web.requests_library import (
     Raw,
     facts_of,
     host_of,
+    in_memory,
     judge,
     refusal,
     timeouts_of,
@@ -195,7 +196,7 @@ class TrafficAdapter(HTTPAdapter):
 def _aimed(request: Any, call: Call) -> Any:
     """Return a request to the endpoint chosen for it, the caller's own where nothing changes."""
     endpoint, body = call.permit.endpoint, request.body
-    streamed = not (body is None or isinstance(body, (str, bytes)))
+    streamed = not in_memory(body)
     if endpoint is None and not streamed:
         return request
     aimed = request.copy()

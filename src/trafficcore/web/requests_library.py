@@ -1,9 +1,9 @@
 """What is particular to requests: its requests as facts, its errors as verdicts, its bodies."""
 
 from collections.abc import Iterator
-from io import BytesIO
+from io import BytesIO, IOBase
 from math import inf
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import unquote, urlsplit
 
 import requests
@@ -21,7 +21,7 @@ from urllib3.util import Timeout
 from trafficcore.engine import Facts, Rejection
 from trafficcore.errors import Rejected
 from trafficcore.spec import Direction
-from trafficcore.web.call import CONNECT, Call, Upload, Verdict, verdict_of
+from trafficcore.web.call import CONNECT, OURS, Call, Upload, Verdict, verdict_of
 from trafficcore.web.facts import Labels
 from trafficcore.web.refuse import answer
 from trafficcore.web.timeouts import Timeouts, least
@@ -32,12 +32,15 @@ __all__ = [
     "Raw",
     "facts_of",
     "host_of",
+    "in_memory",
     "judge",
     "refusal",
     "timeouts_of",
 ]
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+#: What an answer's wrapper holds for itself.
+_OWN: Final = frozenset({"_raw", "_call"})
 #: Bytes of a file that are sent at once.
 _BLOCK: Final = 16384
 
@@ -95,6 +98,8 @@ def judge(error: Exception) -> Verdict:
             reason = error = reason.original_error
         if isinstance(reason, (NewConnectionError, ConnectTimeoutError)):
             return CONNECT
+    elif type(error) is OSError and error.errno is None:
+        return OURS  # no file of certificates by that name; what a socket says is wrapped
     return verdict_of(error)
 
 
@@ -123,6 +128,19 @@ def refusal(rejection: Rejection, *, head: bool) -> urllib3.HTTPResponse:
     )
 
 
+def in_memory(body: Any) -> bool:
+    """Whether the body of a request is there as a whole, and can be sent as often as it takes."""
+    if body is None or isinstance(body, (str, bytes)):
+        return True
+    if hasattr(body, "read"):  # a mapped file is read from where it stands
+        return False
+    try:
+        memoryview(body)
+    except TypeError:
+        return False
+    return True
+
+
 class FileUpload(Upload):
     """An upload from a file, in blocks, or from whatever gives pieces."""
 
@@ -140,10 +158,12 @@ def _late() -> Exception:
     return ReadTimeoutError(name, "", "the call's own time is over")
 
 
+@IOBase.register
 class Raw:
     """The answer as urllib3 has it: passed through, its end noted at the last byte or the close.
 
-    What else it can do is urllib3's own; there the end is noted when it is closed.
+    What else it can do is urllib3's own; there the end is noted when it is closed. What is set on
+    it is set there too (`decode_content`), but for what it has itself.
     """
 
     def __init__(self, raw: Any, call: Call) -> None:
@@ -153,8 +173,31 @@ class Raw:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in _OWN or hasattr(Raw, name):
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._raw, name, value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __iter__(self) -> Iterator[bytes]:
         return self._noted(iter(self._raw))
+
+    def __next__(self) -> bytes:
+        try:
+            line: bytes = next(self._raw)
+        except StopIteration:
+            self._call.finish()
+            raise
+        except BaseException as error:
+            self._call.failed(error)
+            raise
+        return line
 
     def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
         """Give the body in pieces."""

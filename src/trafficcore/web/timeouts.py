@@ -20,7 +20,7 @@ class Timeouts:
     def __attrs_post_init__(self) -> None:
         for what in ("connect", "read"):
             seconds = getattr(self, what)
-            if seconds is not None and not seconds > 0:
+            if isinstance(seconds, bool) or (seconds is not None and not seconds > 0):
                 raise ConfigError(f"the {what} timeout must be above 0 s, not {seconds!r}")
 
     @property
@@ -55,7 +55,7 @@ def read_timeouts(given: Any) -> Timeouts:
         raise _odd(given) from None
 
 
-@lru_cache(maxsize=256)  # a client says the same with each call
+@lru_cache(maxsize=256, typed=True)  # a client says the same with each call
 def _read(given: Any) -> Timeouts:
     if isinstance(given, Timeouts):
         return given
