@@ -8,7 +8,7 @@ State   `live`, the era while everybody is admitted (else 0); the counters of th
         is refused. The rest: `counting.py`, `machine.py`, `settling.py`, `flights.py`.
 Cost    In floors of `hot-path.md`, here: acquire and a good result 0.55, a bad one 0.6, a refusal
         0.27, of which 0.1 is the clock that may not go back. An evaluation adds 1.5 and takes no
-        lock unless a rule holds; a turn takes it, and about 3.
+        lock unless a rule holds; the record that turns the window takes it, and about 13 in all.
 Source  the reference's part 5 (R1 to R28) and section 3 of its measurements.
 Twin    tests/model/breaker_log.py
 
