@@ -5,7 +5,8 @@ Law     time: a result in bucket i counts while bucket(now) - i < n, buckets on 
 State   what left the breaker's own counters: a ring of parts, and their running sums. Evicting
         subtracts; reading works out what would be evicted and evicts nothing, so that the next
         record finds the turn and looks at the rules.
-Cost    O(1) amortised a turn, but for the shift of a short list; O(buckets) a read that finds the ring out of date.
+Cost    O(1) amortised a turn, but for the shift of a short list; O(buckets) a read that finds the
+        ring out of date.
 Source  rules R9 to R11.
 
 Every window answers the same calls. `fresh` is what the breaker has counted since the last turn.
