@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from support.exactness import assert_atomic, hammer
+from trafficcore.core.breaker import Open
 from trafficcore.engine.guard import new_lock
 from trafficcore.errors import ConfigError, Rejected
 from trafficcore.live.breaker import CircuitBreaker, CircuitOpen
@@ -323,3 +324,14 @@ def test_a_generator_cannot_be_slow_after_its_first_item(clock):
         clock.advance(5)
     shown = breaker.snapshot()
     assert (shown["state"], shown["slow"], shown["total"]) == ("closed", 0, 1)
+
+
+def test_a_mistaken_length_of_opening_is_logged_and_the_calls_own_error_goes_on(clock, caplog):
+    def length(*_):
+        raise RuntimeError("no such service")
+
+    breaker = make(clock, max_errors=1, open_for=Open(length))
+    with pytest.raises(KeyError):
+        breaker.call(fail, KeyError())
+    assert breaker.retry_after() == 60
+    assert "breaker it: how long to open: RuntimeError('no such service')" in caplog.text

@@ -287,7 +287,9 @@ class Engine:
         return snapshot(self, self._table, self._sides, now)
 
     def after_fork(self) -> None:
-        """In a fork's child: who waits waits in the parent; here their places are gone."""
+        """In a fork's child: who waits or runs is in the parent; here their places are gone."""
+        for part in self.policies.table.breaks:
+            part.breaker.forget_calls()
         for stage in self.policies.queues:
             stage.clear()
         for side in self._sides:

@@ -18,7 +18,7 @@ from typing import Any, Final, Literal, ParamSpec, TypeVar, overload
 
 from trafficcore.core.breaker import Breaker, Change, HalfOpen, Open, Settings, State
 from trafficcore.core.breaker.settings import Window
-from trafficcore.engine.guard import guarded, new_lock
+from trafficcore.engine.guard import after_fork, guarded, new_lock
 from trafficcore.live.breaker_calls import behind
 from trafficcore.live.breaker_config import Ignored, read_settings
 from trafficcore.live.breaker_events import Teller
@@ -66,7 +66,8 @@ class CircuitBreaker(Steps):
     call that hangs is slow before it ends (but for the two steps, which do not say when it began):
     it is found by the next call, at the price of the lock in each. `on_change` gets
     each `Change`, in order; every one is logged besides. One breaker is safe for any number of
-    threads and tasks. Each process counts for itself.
+    threads and tasks. Each process counts for itself; the child of a fork goes on with the
+    counts there were, and with no call under way.
     """
 
     __slots__ = ("__weakref__", "_blocks")
@@ -124,6 +125,7 @@ class CircuitBreaker(Steps):
         #: What lets a call by without the machine's lock, while its `live` is no 0.
         self.gate = Gate() if slow_in_flight else self.machine
         self._tell = Teller(self.machine, lock, name, on_change).tell
+        after_fork(self)
 
     # Around a call
 
@@ -216,6 +218,10 @@ class CircuitBreaker(Steps):
             "cancelled": self.cancelled,
             "errors_by_kind": self.errors.snapshot(),
         }
+
+    def after_fork(self) -> None:
+        """In a fork's child: the calls under way are the parent's."""
+        self.machine.forget_calls()
 
     def __repr__(self) -> str:
         return f"<CircuitBreaker {self.name!r} {self.state.value}>"

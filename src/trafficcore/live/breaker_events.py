@@ -9,7 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from trafficcore.core.breaker import Breaker, Change, Exceeded, State
+from trafficcore.core.breaker import Breaker, Change, Exceeded, Mistake, State
+from trafficcore.engine.guard import after_fork
 from trafficcore.live.functions import check_plain
 
 __all__ = ["Teller"]
@@ -21,7 +22,7 @@ _REFUSING: Final = frozenset({State.OPEN, State.FORCED_OPEN})
 class Teller:
     """Takes a machine's news to the log and to `listener`."""
 
-    __slots__ = ("_listener", "_lock", "_machine", "_name", "_telling")
+    __slots__ = ("__weakref__", "_listener", "_lock", "_machine", "_name", "_telling")
 
     def __init__(
         self, machine: Breaker, lock: Any, name: str, listener: Callable[[Change], None] | None
@@ -32,6 +33,11 @@ class Teller:
         self._lock = lock
         self._name = name or "(unnamed)"
         self._listener = listener
+        self._telling = False
+        after_fork(self)
+
+    def after_fork(self) -> None:
+        """In a fork's child: who was at it is so in the parent."""
         self._telling = False
 
     def tell(self) -> None:
@@ -52,7 +58,10 @@ class Teller:
             finally:
                 self._telling = False
 
-    def _tell_signal(self, signal: Exceeded) -> None:
+    def _tell_signal(self, signal: Exceeded | Mistake) -> None:
+        if isinstance(signal, Mistake):
+            _log.error("breaker %s: how long to open: %s", self._name, signal.error)
+            return
         counts = signal.counts
         _log.warning(
             "breaker %s would have tripped: %s (%d errors, %d slow of %d)",

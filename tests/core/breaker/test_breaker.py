@@ -398,18 +398,51 @@ def test_a_callable_says_how_long_and_is_told_why():
     assert told == [(1, 2, "bad_count >= 2", "error"), (2, 1, "probes failed", "slow")]
 
 
-def test_a_callable_that_raises_leaves_everything_as_it_was():
+def _raise(*_):
+    raise LookupError("gone")
+
+
+@pytest.mark.parametrize(
+    ("length", "told"),
+    [
+        (_raise, "LookupError('gone')"),
+        (lambda *_: float("nan"), "from 0, not nan"),
+        (lambda *_: -1, "from 0, not -1"),
+        (lambda *_: None, "TypeError"),
+    ],
+)
+def test_a_callable_that_is_mistaken_opens_for_the_usual_time(length, told):
+    breaker = Breaker(Settings(trip=[Rule("error_count", 1)], open=Open(length, max=50)))
+    feed(breaker, 0, ERROR)
+    assert breaker.retry_at(0) == 50
+    (mistake,) = breaker.take_signals()
+    assert told in mistake.error
+    breaker.reset(0)
+    breaker.to("open", 0)
+    assert breaker.retry_at(0) == 50
+    assert Open().duration == 60
+
+
+def test_a_callable_may_say_that_it_opens_for_no_time_or_for_ever():
+    for length in (0, float("inf")):
+        breaker = Breaker(Settings(open=Open(lambda *_, length=length: length)))
+        breaker.to("open", 1)
+        assert breaker.open_until == 1 + length
+        assert breaker.take_signals() == []
+
+
+def test_a_callable_that_is_interrupted_leaves_everything_as_it_was():
     def length(*_):
-        raise LookupError
+        raise KeyboardInterrupt
 
     breaker = Breaker(Settings(trip=[Rule("error_count", 1)], open=Open(length)))
     for n in (1, 2):
-        with pytest.raises(LookupError):
+        with pytest.raises(KeyboardInterrupt):
             feed(breaker, 0, ERROR)
         assert breaker.state(0) is State.CLOSED
         assert breaker.snapshot(0)["errors"] == n
     assert breaker.try_acquire(0)
-    with pytest.raises(LookupError):
+    with pytest.raises(KeyboardInterrupt):
         breaker.to("open", 0)
     assert (breaker.era, breaker.take_changes()) == (1, [])
 

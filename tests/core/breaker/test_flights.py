@@ -431,3 +431,47 @@ def test_an_era_is_given_back_as_ever():
     breaker = half_open(Ratio(1, 1))
     breaker.release(breaker.try_acquire(5), 5)
     assert breaker.snapshot(5)["probes"]["admitted"] == 0
+
+
+def test_calls_that_are_forgotten_become_slow_no_more():
+    breaker = make()
+    early, late = breaker.launch(0), breaker.launch(0.5)
+    breaker.look(1.2)  # the first has become slow
+    breaker.forget_calls()
+    breaker.look(9)
+    assert seen(breaker, 9) == (1, 0, 1, 0, 0)
+    breaker.record(late, 9, duration=0.1)  # it is here after all
+    breaker.record(early, 9, True, 9)
+    assert seen(breaker, 9) == (2, 1, 1, 1, 0)
+    assert breaker.era == 1
+
+
+def test_probes_that_are_forgotten_make_room_and_those_with_a_result_do_not():
+    half_open = HalfOpen(3, verdict=Rules(3), max_wait=5)
+    breaker = make(Rule("error_count", 1), half_open=half_open, initial_state="half_open")
+    slow, gone, done = (breaker.launch(0) for _ in range(3))
+    breaker.record(done, 0.5)
+    breaker.look(1.5)
+    del gone
+    assert not breaker.launch(1.5)
+    breaker.forget_calls()
+    probes = breaker.snapshot(1.5)["probes"]
+    assert probes["admitted"] == breaker.snapshot(1.5)["total"]
+    assert probes["in_flight"] == 0
+    era, changes = breaker.era, breaker.take_changes()
+    breaker.record(slow, 1.6, True, 1.6)  # late: of the era before
+    assert breaker.snapshot(1.6)["probes"] == probes
+    while breaker.launch(1.7):
+        pass
+    assert breaker.snapshot(1.7)["probes"]["admitted"] == 3
+    assert (breaker.era, breaker.take_changes(), changes) == (era, [], [])
+
+
+def test_the_wait_for_probes_begins_anew_where_all_are_forgotten():
+    breaker = make(half_open=HalfOpen(1, max_wait=5), initial_state="half_open")
+    assert breaker.try_acquire(0)
+    assert breaker.next_deadline() == 5
+    breaker.forget_calls()
+    assert breaker.next_deadline() == float("inf")
+    assert breaker.try_acquire(7)
+    assert breaker.next_deadline() == 12

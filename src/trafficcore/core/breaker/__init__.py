@@ -3,7 +3,7 @@
 from trafficcore.core.breaker import presets
 from trafficcore.core.breaker.breaker import Breaker
 from trafficcore.core.breaker.counts import ERROR, GATEWAY_ERROR, GOOD, SLOW, Counts
-from trafficcore.core.breaker.events import Change, Exceeded
+from trafficcore.core.breaker.events import Change, Exceeded, Mistake
 from trafficcore.core.breaker.flights import Flight
 from trafficcore.core.breaker.keyed import KeyedBreaker
 from trafficcore.core.breaker.response import Response, answer
@@ -38,6 +38,7 @@ __all__ = [
     "HalfOpen",
     "IllegalMove",
     "KeyedBreaker",
+    "Mistake",
     "Open",
     "Ratio",
     "Response",

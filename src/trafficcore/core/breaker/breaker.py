@@ -23,7 +23,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from trafficcore.core.breaker.counts import ERROR
-from trafficcore.core.breaker.events import Change, Exceeded
+from trafficcore.core.breaker.events import Change, Exceeded, Mistake
 from trafficcore.core.breaker.flights import Flight, Watching
 from trafficcore.core.breaker.report import report
 from trafficcore.core.breaker.settings import Settings
@@ -276,8 +276,8 @@ class Breaker(Watching):
             taken, self.changes = self.changes, []
         return taken
 
-    def take_signals(self) -> list[Exceeded]:
-        """Return what would have tripped it in metrics_only, and forget it. *Guarded*."""
+    def take_signals(self) -> list[Exceeded | Mistake]:
+        """Return what would have tripped it in metrics_only, and mistakes; forget it. *Guarded*."""
         with self._lock:
             taken, self.signals = self.signals, []
         return taken

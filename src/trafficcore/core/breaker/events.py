@@ -1,4 +1,4 @@
-"""What a breaker tells its owner: a change of state, or a rule that would have changed it."""
+"""What a breaker tells: a change of state, a rule that would have made one, a mistake."""
 
 import attrs
 
@@ -6,7 +6,7 @@ from trafficcore.core.breaker.counts import Counts
 from trafficcore.core.breaker.settings import Rule
 from trafficcore.core.breaker.states import State
 
-__all__ = ["Change", "Exceeded"]
+__all__ = ["Change", "Exceeded", "Mistake"]
 
 
 @attrs.frozen
@@ -35,3 +35,10 @@ class Exceeded:
     era: int
     counts: Counts
     at: float
+
+
+@attrs.frozen
+class Mistake:
+    """The function that `Open` was given raised, or gave no length; the usual one holds instead."""
+
+    error: str

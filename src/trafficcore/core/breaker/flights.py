@@ -75,6 +75,18 @@ class Watching(Settling):
             if isinstance(flight, Flight):
                 self._flights.pop(flight, None)
 
+    def forget_calls(self) -> None:
+        """Have nothing under way: in a fork's child the calls are the parent's. *Guarded*.
+
+        Half-open, an era begins: what was admitted before, and ends here after all, is late.
+        """
+        with self._lock:
+            self._flights.clear()
+            if self._state is _HALF_OPEN:
+                self.era += 1
+                self._probes.forget()
+                self._set_gates()
+
     def look(self, now: float) -> None:
         """Count what has become slow in flight. *Guarded*, if anything is in flight."""
         if self._flights:

@@ -16,12 +16,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final
 
+import attrs
+
 from trafficcore.core.breaker.counting import Counting
 from trafficcore.core.breaker.counts import KIND_NAMES, NOTHING, Counts, Tally
-from trafficcore.core.breaker.events import Change, Exceeded
+from trafficcore.core.breaker.events import Change, Exceeded, Mistake
 from trafficcore.core.breaker.opening import open_for
 from trafficcore.core.breaker.probes import Probes
-from trafficcore.core.breaker.settings import HalfOpen, Settings
+from trafficcore.core.breaker.settings import HalfOpen, Open, Settings
 from trafficcore.core.breaker.states import COUNTING, TRANSITIONS, Cause, State
 from trafficcore.errors import ConfigError
 
@@ -30,6 +32,9 @@ __all__ = ["Machine", "keep"]
 _EVER: Final = math.inf
 _CLOSED, _OPEN, _HALF_OPEN = State.CLOSED, State.OPEN, State.HALF_OPEN
 _METRICS_ONLY, _DISABLED = State.METRICS_ONLY, State.DISABLED
+
+#: How long an opening lasts where a callable does not say.
+_USUAL: Final = Open().duration
 
 #: Of what the owner does not take, so many are kept, the newest.
 _KEPT: Final = 1000
@@ -84,7 +89,7 @@ class Machine(Counting):
         self.attempts = 0
         #: Moves, and in metrics_only what would have been one, that the owner has not taken yet.
         self.changes: list[Change] = []
-        self.signals: list[Exceeded] = []
+        self.signals: list[Exceeded | Mistake] = []
         self.era = 0
         #: Refusals since the state was entered, and those before.
         self.rejected = 0
@@ -231,7 +236,15 @@ class Machine(Counting):
         self.open_until = math.nextafter(ends, _EVER) if strictly else ends
 
     def _length(self, n: int, counts: Counts, reason: str, last: str | None) -> float:
-        return open_for(self.settings.open, n, self._draw, counts, reason, last)
+        settings = self.settings.open
+        try:
+            return open_for(settings, n, self._draw, counts, reason, last)
+        except Exception as error:
+            if not callable(settings.duration):
+                raise
+            keep(self.signals, Mistake(repr(error)))  # it must not keep the breaker from opening
+            usual = attrs.evolve(settings, duration=_USUAL)
+            return open_for(usual, n, self._draw, counts, reason, last)
 
     def _new_probes(self, at: float, n: int, counts: Counts, reason: str) -> Probes:
         half_open = self.settings.half_open or HalfOpen()

@@ -23,9 +23,12 @@ def open_for(
     reason: str,
     last: str | None,
 ) -> float:
-    """Return the length of the n-th opening, in seconds."""
+    """Return the length of the n-th opening, in seconds; raise what the callable does."""
     if callable(settings.duration):
-        return settings.duration(n, counts, reason, last)
+        length = settings.duration(n, counts, reason, last)
+        if not length >= 0:  # nor NaN, which would be for ever
+            raise ConfigError(f"an open duration must be a number from 0, not {length!r}")
+        return length
     duration = settings.duration
     if settings.multiplier != 1:
         try:

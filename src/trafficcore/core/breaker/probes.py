@@ -89,6 +89,14 @@ class Probes:
         if not self.admitted and self._settings.max_wait_from == "first_probe":
             self.deadline = math.inf
 
+    def forget(self) -> None:
+        """Take those under way as if they had never been let through: they end elsewhere."""
+        told = self.tally[0]  # some may be under way and have a result: they were slow in flight
+        self.admitted = min(self.admitted, max(self.admitted - self.flying, told))
+        self.flying = 0
+        if not self.admitted and self._settings.max_wait_from == "first_probe":
+            self.deadline = math.inf
+
     def land(self, more: Tally) -> None:
         """Add to the result of a probe that was judged in flight, and take its place back."""
         self.flying -= 1

@@ -161,6 +161,9 @@ class Open:
 
     `jitter` j draws a factor from 1 - j to 1 + j. `edge` ">=" ends it when that time has passed,
     ">" only after. `auto`: whatever looks at the breaker ends it, else only a call that asks.
+    `duration` may be a function of that number, the counts, the reason and the kind of the last
+    result. It runs under the breaker's lock: it must be quick, and wait for nothing. Where it
+    raises or gives no number from 0, it is as if `duration` had been left out, and logged.
     """
 
     duration: float | OpenTime = 60
