@@ -21,6 +21,7 @@ from support.outbound import (
     ejection,
     engine,
     outbound,
+    quota,
     refusing_address,
     serving,
 )
@@ -245,3 +246,17 @@ def test_a_line_that_breaks_off_is_a_failure_of_the_host():
         with pytest.raises(urllib3.exceptions.ProtocolError):
             next(raw)
         assert ejected(gate, time.monotonic()) == {server.address}
+
+
+@pytest.mark.parametrize("own", [0.05, (0.05, 9), urllib3.Timeout(total=0.05)])
+def test_a_call_waits_for_its_turn_no_longer_than_its_own_timeout_says(own):
+    with serving("there") as (server,):
+        gate = engine(quota(0.1), endpoints=[server.address])
+        session, _ = session_over(gate, timeout=None)
+        assert session.get(URL).text == "there"
+        begun = time.monotonic()
+        with pytest.raises(requests.ConnectTimeout, match="no turn in the queue"):
+            session.get(URL, timeout=own)
+        assert time.monotonic() - begun < 2
+        assert outbound(gate)["queued"] == outbound(gate)["in_flight"] == 0
+        session.close()

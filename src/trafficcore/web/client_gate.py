@@ -34,10 +34,6 @@ class Library(Protocol):
         """Return what is raised in the place of that response."""
         ...
 
-    def patience(self, request: Any) -> float | None:
-        """Return how long the client waits for a connection: a turn in a queue is one as well."""
-        ...
-
     def too_late(self, request: Any, message: str) -> Exception:
         """Return what is raised where that was not long enough."""
         ...
@@ -88,23 +84,23 @@ class Gate:
             self._engine.policies.table.look(now)
         return self._guard.admit(facts, now)
 
-    def wait(self, library: Library, request: Any, ticket: Queued) -> Permit | Rejection:
-        """Wait in this thread for the end of the queue."""
-        timeout = library.patience(request)
-        verdict: Permit | Rejection | None = self._driver.park_thread(ticket, timeout)
+    def wait(
+        self, library: Library, request: Any, ticket: Queued, most: float | None
+    ) -> Permit | Rejection:
+        """Wait in this thread for the end of the queue, no longer than for a connection."""
+        verdict: Permit | Rejection | None = self._driver.park_thread(ticket, most)
         if verdict is None:
-            raise self._too_late(library, request, ticket, timeout)
+            raise self._too_late(library, request, ticket, most)
         return verdict
 
     async def wait_async(
-        self, library: Library, request: Any, ticket: Queued
+        self, library: Library, request: Any, ticket: Queued, most: float | None
     ) -> Permit | Rejection:
-        """Wait in the running loop for the end of the queue; a cancelled wait leaves it."""
-        timeout = library.patience(request)
+        """Do the same in the running loop; a cancelled wait leaves the queue."""
         self._check_loop(ticket)
-        verdict: Permit | Rejection | None = await self._driver.park_async(ticket, timeout)
+        verdict: Permit | Rejection | None = await self._driver.park_async(ticket, most)
         if verdict is None:
-            raise self._too_late(library, request, ticket, timeout)
+            raise self._too_late(library, request, ticket, most)
         return verdict
 
     def readmit(self, tries: Tries) -> Any:

@@ -109,7 +109,7 @@ class TrafficTransport(_Sync):
         policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
-            verdict = self._gate.wait(library, request, verdict)
+            verdict = self._gate.wait(library, request, verdict, library.patience(request))
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
         if policy is None:
@@ -204,7 +204,9 @@ class AsyncTrafficTransport(_Async):
         policy = self._gate.retries(facts)
         verdict = self._gate.admit(facts)
         if isinstance(verdict, Queued):
-            verdict = await self._gate.wait_async(library, request, verdict)
+            verdict = await self._gate.wait_async(
+                library, request, verdict, library.patience(request)
+            )
         if isinstance(verdict, Rejection):
             return self._gate.refuse(library, request, verdict)
         if policy is None:

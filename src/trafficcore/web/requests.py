@@ -113,10 +113,11 @@ class TrafficAdapter(HTTPAdapter):
         # whatever may be wrong with these is told before there is a permit that it could lose
         policy = gate.retries(facts)
         how = {"stream": stream, "verify": verify, "cert": cert, "proxies": proxies}
-        send = partial(self._send, request, timeout, self._timed(timeout), how)
+        waits = self._timed(timeout)
+        send = partial(self._send, request, timeout, waits, how)
         verdict = gate.admit(facts)
         if isinstance(verdict, Queued):
-            verdict = gate.wait(self, request, verdict)
+            verdict = gate.wait(self, request, verdict, waits.connect)
         if isinstance(verdict, Rejection):
             return gate.refuse(self, request, verdict)
         if policy is None:
@@ -179,10 +180,6 @@ class TrafficAdapter(HTTPAdapter):
     def refused(self, request: Any, rejection: Rejection, source: str) -> CallRefused:
         """Return what is raised in the place of that response."""
         return CallRefused(request, rejection, source)
-
-    def patience(self, request: Any) -> float | None:  # noqa: ARG002
-        """Return how long a call waits for a connection, and so for its turn."""
-        return self._timeouts.connect
 
     def too_late(self, request: Any, message: str) -> Exception:
         """Return what is raised where that was not long enough."""
