@@ -335,3 +335,19 @@ def test_a_mistaken_length_of_opening_is_logged_and_the_calls_own_error_goes_on(
         breaker.call(fail, KeyError())
     assert breaker.retry_after() == 60
     assert "breaker it: how long to open: RuntimeError('no such service')" in caplog.text
+
+
+def test_of_a_large_result_no_more_is_read_than_is_kept(clock):
+    class Item:
+        read = 0
+
+        def __repr__(self):
+            Item.read += 1
+            return "item"
+
+    breaker = make(clock, bad_result=lambda _: True)
+    breaker.call(lambda: [Item()] * 1000)
+    assert Item.read < 10
+    assert breaker.errors.last[1].startswith("[item, item")
+    breaker.call(lambda: "x" * 10_000)
+    assert len(breaker.errors.last[1]) <= 201

@@ -6,6 +6,7 @@ import os
 import pytest
 
 from support.exactness import hammer
+from trafficcore.core.breaker import IllegalMove
 from trafficcore.errors import ConfigError
 from trafficcore.live.breakers import Breakers
 
@@ -40,6 +41,26 @@ def test_idle_ones_make_room_and_come_back_while_somebody_holds_them(clock):
     del held
     gc.collect()
     assert breakers["held"].state.value == "open"
+
+
+def test_names_that_there_is_no_room_for_cannot_be_moved_by_one_of_them(clock):
+    breakers = Breakers(bound=1, max_errors=1, clock=clock)
+    held = breakers["held"]
+    held.bad(held.try_acquire())
+    with pytest.raises(IllegalMove, match="no room for its name"):
+        breakers["y"].to("forced_open")
+    with pytest.raises(IllegalMove, match="no room for its name"):
+        breakers["y"].update(held.machine.settings)
+    breakers["y"].reset()
+    assert breakers["z"].call(int) == 0
+
+
+def test_a_listener_of_many_is_told_whose_change_it_is(clock):
+    told = []
+    breakers = Breakers(max_errors=1, on_change=told.append, clock=clock)
+    for name in ("a", "b"):
+        breakers[name].bad(breakers[name].try_acquire())
+    assert [(change.breaker, change.to.value) for change in told] == [("a", "open"), ("b", "open")]
 
 
 def test_a_name_that_nobody_holds_begins_anew(clock):

@@ -6,6 +6,7 @@ from math import inf, nan
 
 import pytest
 
+from support.exactness import hammer
 from trafficcore import QuotaScheduler, Reason, Rejected
 from trafficcore.errors import ConfigError
 
@@ -318,3 +319,19 @@ def test_what_is_wrong_with_a_call_is_told_though_it_need_not_wait(wrong, messag
     with pytest.raises(ConfigError, match=message):
         asyncio.run(scheduler.acquire_async(**wrong))
     assert scheduler.snapshot()["tokens"] == 10
+
+
+@pytest.mark.parametrize("actual", [-3, inf, float("nan")])
+def test_a_true_cost_is_a_number_from_0(clock, actual):
+    scheduler = QuotaScheduler(10, clock=clock)
+    grant = scheduler.acquire(cost=4)
+    with pytest.raises(ConfigError, match="a cost must be from 0"):
+        grant.reconcile(actual)
+    assert (grant.cost, scheduler.snapshot()["tokens"]) == (4, 6)
+
+
+def test_threads_that_correct_one_grant_lose_nothing(clock):
+    scheduler = QuotaScheduler(1000, clock=clock)
+    grant = scheduler.acquire(cost=1)
+    hammer(lambda n: [grant.reconcile(n + turn % 7) for turn in range(500)], threads=4)
+    assert scheduler.snapshot()["tokens"] == 1000 - grant.cost

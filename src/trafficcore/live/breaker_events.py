@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
+import attrs
+
 from trafficcore.core.breaker import Breaker, Change, Exceeded, Mistake, State
 from trafficcore.engine.guard import after_fork
 from trafficcore.live.functions import check_plain
@@ -22,7 +24,15 @@ _REFUSING: Final = frozenset({State.OPEN, State.FORCED_OPEN})
 class Teller:
     """Takes a machine's news to the log and to `listener`."""
 
-    __slots__ = ("__weakref__", "_listener", "_lock", "_machine", "_name", "_telling")
+    __slots__ = (
+        "__weakref__",
+        "_listener",
+        "_lock",
+        "_machine",
+        "_name",
+        "_telling",
+        "_whose",
+    )
 
     def __init__(
         self, machine: Breaker, lock: Any, name: str, listener: Callable[[Change], None] | None
@@ -31,6 +41,7 @@ class Teller:
             check_plain("on_change", listener)
         self._machine = machine
         self._lock = lock
+        self._whose = name
         self._name = name or "(unnamed)"
         self._listener = listener
         self._telling = False
@@ -80,6 +91,6 @@ class Teller:
         )
         if self._listener is not None:
             try:
-                self._listener(change)
+                self._listener(attrs.evolve(change, breaker=self._whose))
             except Exception:  # noqa: BLE001  # the call must not pay for its listener
                 _log.exception("breaker %s: its listener raised", self._name)

@@ -10,6 +10,7 @@ Source  rule R6, and what users ask for: the last error, and a timeout told from
 """
 
 from collections.abc import Callable
+from reprlib import Repr
 from typing import Any, ClassVar, Final, Literal
 
 from trafficcore.engine.guard import guarded
@@ -18,13 +19,15 @@ from trafficcore.live.breaker_config import Ignored, read_exceptions
 from trafficcore.live.functions import check_plain
 from trafficcore.outcome import Outcome
 
-__all__ = ["Errors", "Judge", "name_of"]
+__all__ = ["Errors", "Judge", "name_of", "shown"]
 
 #: As the loops call it whose tasks can be cancelled.
 _CANCELLED: Final = frozenset({"CancelledError", "Cancelled"})
 _KINDS: Final = 20
 _OTHERS: Final = "(others)"
 _LONGEST: Final = 200
+_SHORT: Final = Repr()
+_SHORT.maxstring = _SHORT.maxother = _LONGEST
 
 
 class Judge:
@@ -123,6 +126,11 @@ class Errors:
 
 def _shortened(text: str) -> str:
     return f"{text[:_LONGEST]}…"
+
+
+def shown(result: object) -> str:
+    """Return a result as text, so much of it as is kept: it may be large."""
+    return _SHORT.repr(result)
 
 
 def name_of(kind: type | str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from trafficcore.core.breaker import ERROR, Breaker, Flight
-from trafficcore.live.breaker_judge import Errors, Judge
+from trafficcore.live.breaker_judge import Errors, Judge, shown
 from trafficcore.live.breaker_permit import Permit
 from trafficcore.live.breaker_refusal import CircuitOpen
 from trafficcore.outcome import Outcome
@@ -187,7 +187,7 @@ class Steps:
             self.release(era)
             raise
         if failed:
-            self.errors.note("result", result, self.clock())
+            self.errors.note("result", shown(result), self.clock())
             self.failed(era, start)
         else:
             self.succeeded(era, start)

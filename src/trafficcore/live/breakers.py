@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from trafficcore.core.breaker import Settings
+from trafficcore.core.breaker import IllegalMove, Settings, State
 from trafficcore.engine.guard import new_lock
 from trafficcore.errors import ConfigError
 from trafficcore.live.breaker import CircuitBreaker
@@ -25,6 +25,21 @@ __all__ = ["Breakers"]
 
 #: Old names looked at for a new one, at the bound.
 _LOOKS: Final = 16
+_WHY: Final = "all names that are too many share one breaker"
+
+
+class _OpenDoor(CircuitBreaker):
+    """What all names share that there is no room for: it lets by, and nobody may change that."""
+
+    __slots__ = ()
+
+    def to(self, state: State | str, duration: float | None = None) -> None:  # noqa: ARG002
+        """Refuse: it would be done to strangers."""
+        raise IllegalMove(f"it cannot be made {state}, there being no room for its name: {_WHY}")
+
+    def update(self, settings: Settings) -> bool:  # noqa: ARG002  # a breaker's shape
+        """Refuse: it would be done to strangers."""
+        raise IllegalMove(f"it cannot be set, there being no room for its name: {_WHY}")
 
 
 class Breakers:
@@ -54,7 +69,7 @@ class Breakers:
         self._alive: WeakValueDictionary[str, CircuitBreaker] = WeakValueDictionary()
         #: Times that there was no room for a name.
         self.unguarded = 0
-        self._open_door = CircuitBreaker(
+        self._open_door = _OpenDoor(
             settings=Settings(initial_state="disabled"), name="(unguarded)", clock=clock
         )
         for name in ("", *self._named):  # a setting that cannot work is told now

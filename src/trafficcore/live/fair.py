@@ -51,7 +51,7 @@ class QuotaScheduler:
     """
 
     __slots__ = (
-        "__weakref__", "_clock", "_driver", "_queue", "_try", "name", "workloads",
+        "__weakref__", "_clock", "_driver", "_lock", "_queue", "_try", "name", "workloads",
     )  # fmt: skip
 
     def __init__(
@@ -76,8 +76,9 @@ class QuotaScheduler:
         self.workloads = {DEFAULT: 1, **workloads}
         self._clock = clock
         bucket = TokenBucket(rate if capacity is None else capacity, rate, interval, start=clock())
+        self._lock = lock = new_lock()
         self._queue: Any = guarded(QuotaQueue)(
-            bucket, lock=new_lock(), tags=tags, max_waiting=max_waiting, foresee=foresee
+            bucket, lock=lock, tags=tags, max_waiting=max_waiting, foresee=foresee
         )
         self._try: Callable[[float, float], Any] = self._queue.try_acquire
         self._driver = Driver(Tickets(self._queue, self._grant), clock)
@@ -161,10 +162,12 @@ class QuotaScheduler:
         Call `grant.reconcile`, which comes here.
         """
         now = self._clock()
-        if waiter is None:
-            self._queue.refund(now, grant.cost - actual)
-        else:
-            self._queue.reconcile(now, waiter, actual)
+        with self._lock:
+            before, grant.cost = grant.cost, actual
+            if waiter is None:
+                self._queue.refund(now, before - actual)
+            else:
+                self._queue.reconcile(now, waiter, actual)
         self._driver.kick()
 
     def _enqueue(

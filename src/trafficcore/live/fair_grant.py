@@ -1,9 +1,11 @@
 """What a `QuotaScheduler` gives: a `Grant`, and the `Slot` that asks for one at each use."""
 
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from trafficcore.core.fair import Waiter
+from trafficcore.errors import ConfigError
 from trafficcore.live.calls import Unsettled
 from trafficcore.live.kinds import inside
 
@@ -37,8 +39,9 @@ class Grant:
         What was charged too much goes to the next in the queue at once. What was charged too
         little is owed by the bucket, and by the workload's place in the order.
         """
+        if not 0 <= actual < inf:
+            raise ConfigError(f"a cost must be from 0 and finite, not {actual!r}")
         self._scheduler.charge(self, self._waiter, actual)
-        self.cost = actual
 
     def give_back(self, now: float) -> None:  # noqa: ARG002  # the driver's verb, with its time
         """Undo it: nobody was there to take it. Nothing happens the second time."""

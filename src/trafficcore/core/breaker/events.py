@@ -14,7 +14,8 @@ class Change:
     """One state became another: why, with which counts, since when and until when.
 
     `at` is when it came about, which may lie before it was noticed; `counts` what the state that
-    ended showed; `era` that of the new state; `until` when an open one ends, else None.
+    ended showed; `era` that of the new state; `until` when an open one ends, else None. `breaker`
+    is the name of one that has a name, and tells of its changes itself.
     """
 
     from_: State
@@ -24,6 +25,7 @@ class Change:
     counts: Counts
     at: float
     until: float | None
+    breaker: str = ""
 
 
 @attrs.frozen
