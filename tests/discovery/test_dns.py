@@ -232,7 +232,8 @@ def test_where_no_thread_can_start_it_is_a_failure_like_any_other():
 @pytest.mark.parametrize(
     ("given", "more", "told"),
     [((), {}, "a name"), (("x:1",), {"family": "v5"}, "'v5'"), (("x:1",), {"timeout": 0}, "0"),
-     (("x:1", "x:1"), {}, "twice"), ((7,), {}, "7"), (("x:1",), {"timeout": INF}, "inf")],
+     (("x:1", "x:1"), {}, "twice"), ((7,), {}, "7"), (("http://x:80",), {}, "Dns.*'http://x:80'"),
+     (("x:99999",), {}, "65535"), (("x:1",), {"timeout": INF}, "inf")],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(given, more, told):
     with pytest.raises(ConfigError, match=told):

@@ -53,6 +53,10 @@ def test_a_list_of_texts_and_objects(tmp_path):
             "1:3 [0]: must be a mapping, not a list",
             "2:3 [1]: must be a text that is not empty, not ''",
         ]),
+        ("- http://a:1\n- {address: 'a:0'}\n", [
+            "1:3 [0]: must be an address, as host:port or host alone, with a port of 1 to 65535",
+            "2:13 [1].address: must be an address",
+        ]),
         ("- {adress: a}\n- {address: b, weight: 0, zone: x}\n", [
             "1:4 [0].adress: the field 'adress' is unknown; did you mean 'address'?",
             "2:24 [1].weight: must be a whole number from 1, not '0'",

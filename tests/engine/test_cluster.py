@@ -200,6 +200,8 @@ def test_the_most_specific_rule_decides_and_the_others_say_so() -> None:
         [7],
         ["a:1", "a:1"],
         [("",)],
+        ["http://a:1"],
+        [("a:65536", "r")],
     ],
 )
 def test_endpoints_that_cannot_be_are_refused(bad: list[object]) -> None:

@@ -120,7 +120,9 @@ def test_changes_are_told_once():
     ]
 
 
-@pytest.mark.parametrize("broken", [OSError("no such file"), [("a:1", 7)], ["a:1", "a:1"], 7])
+@pytest.mark.parametrize(
+    "broken", [OSError("no such file"), [("a:1", 7)], ["a:1", "a:1"], ["http://b:1"], 7]
+)
 def test_what_a_source_fails_to_answer_changes_nothing_and_is_told_once(broken):
     told = []
     source = Source(["a:1"], every=10)

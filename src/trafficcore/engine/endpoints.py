@@ -30,7 +30,7 @@ def _read(name: str, entry: Any) -> EndpointSpec:
     if isinstance(entry, EndpointSpec):
         return entry
     if isinstance(entry, str):
-        return EndpointSpec(entry)
+        entry = (entry,)
     if not isinstance(entry, (tuple, list)) or not 1 <= len(entry) <= _MOST_PARTS:
         raise ConfigError(f"an endpoint of {name} must be (address, locality), not {entry!r}")
     try:

@@ -85,7 +85,7 @@ class Hosts:
         wanted = {name: self.of(name) for name in services} | self._known()
         return {
             name: [
-                (f"{name}#{index}", locality)
+                (f"host-{index}", locality)
                 for index in range(1, (1 if how_many is None else how_many) + 1)
             ]
             for name, how_many in wanted.items()
@@ -154,7 +154,7 @@ def made_up(
             if subset.labels
         ]
         made[name] = [
-            EndpointSpec(f"{address}{at or ''}", locality, 1, labels)
+            EndpointSpec(f"{address}.{at}", locality, 1, labels)
             for at, labels in enumerate(((), *kinds))
             for address, locality in places
         ]

@@ -17,14 +17,15 @@ from trafficcore.manifest.problems import Ledger, Notes, short
 from trafficcore.manifest.shapes import STRINGS, ListOf
 from trafficcore.manifest.sources import Source, Sources
 from trafficcore.manifest.types import FAULT, TEXT, Fault, Int, Text
-from trafficcore.spec import EndpointSpec
+from trafficcore.spec import EndpointSpec, check_address
 
 __all__ = ["WEIGHT", "read_endpoints_file"]
 
+_ADDRESS = Text(least=1, check=check_address, name="address")
 WEIGHT = Int(least=1, high=2**32 - 1, name="uint32")
 _ENDPOINT = Object(
     (
-        Field("address", Text(least=1), required=True),
+        Field("address", _ADDRESS, required=True),
         Field("locality", TEXT, default=""),
         Field("weight", WEIGHT, default=1),
         Field("labels", STRINGS),
@@ -41,7 +42,7 @@ class _Item:
     def read(self, node: Node, path: str, notes: Notes) -> EndpointSpec | Fault:
         """Read one; see `Type`."""
         if isinstance(node, Scalar):
-            text = Text(least=1).read(node, path, notes)
+            text = _ADDRESS.read(node, path, notes)
             return text if isinstance(text, Fault) else EndpointSpec(text)
         before = notes.errors
         record = _ENDPOINT.read(node, path, notes)

@@ -18,6 +18,7 @@ from trafficcore.manifest.shapes import (
 )
 from trafficcore.manifest.types import BOOL, TEXT, Int, Number, Text
 from trafficcore.sim.shapes import POSITIVE, TIME, Draw, Numbers, Sentence, Share
+from trafficcore.spec import check_address
 
 __all__ = ["SCENARIO", "TOP"]
 
@@ -66,7 +67,7 @@ def _tell_server(record: Record, notes: Notes) -> None:
 
 _SERVER = Object(
     (
-        Field("address", Text(least=1)),
+        Field("address", Text(least=1, check=check_address, name="address")),
         Field("locality", TEXT),
         Field("count", Int(least=1, most=100_000), default=1),
         Field("weight", Int(least=1, most=128), default=1),

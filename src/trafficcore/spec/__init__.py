@@ -12,7 +12,7 @@ from trafficcore.spec.balancing import (
 )
 from trafficcore.spec.breaking import BreakRule, Response
 from trafficcore.spec.declared import DeclaredHosts, DeclaredRoute, RouteTarget, RouteTest
-from trafficcore.spec.endpoints import EndpointSpec, is_address, split_address
+from trafficcore.spec.endpoints import EndpointSpec, check_address, is_address, split_address
 from trafficcore.spec.entries import Resolution, ServiceEntry
 from trafficcore.spec.limits import Limit, LimitOverride, RateLimitRule
 from trafficcore.spec.loads import RampDriver, RampRule
@@ -104,6 +104,7 @@ __all__ = [
     "Workload",
     "WorkloadParameters",
     "ZoneAwareLb",
+    "check_address",
     "full_name",
     "is_address",
     "pattern",
