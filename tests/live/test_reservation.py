@@ -75,6 +75,11 @@ CORRECTED_AFTER_A_TAKE = [
     *[(0.0, "reserve", 1)] * 3, (0.0, "cancel", 2), (0.0, "correct", 1), (2.0, "try", 1),
     (0.0, "correct", 4),
 ]  # fmt: skip
+#: What comes back after its time would be spilt, by what another process has reserved ahead.
+BACK_BEHIND_ANOTHER = [
+    (0.0, "reserve", 3), (0.0, "reserve", 8), (3.0, "reserve", 1), (0.0, "correct", 3),
+    (0.0, "reserve", 1),
+]  # fmt: skip
 
 
 def hold(now, desks, bucket, steps, *, debts):
@@ -117,6 +122,7 @@ def hold(now, desks, bucket, steps, *, debts):
 @given(steps=STEPS, debts=st.booleans())
 @example(steps=CORRECTED_LATE, debts=False)
 @example(steps=CORRECTED_AFTER_A_TAKE, debts=True)
+@example(steps=BACK_BEHIND_ANOTHER, debts=False)
 def test_what_was_granted_and_what_is_left_are_never_more_than_came_in(
     new_bucket, processes, steps, debts
 ):

@@ -52,7 +52,8 @@ class Bookings:
     """
 
     __slots__ = (
-        "_bucket", "_capacity", "_entries", "_foreign", "_last", "_level", "_rate", "_shared",
+        "_behind", "_bucket", "_capacity", "_entries", "_foreign", "_last", "_level", "_rate",
+        "_shared",
     )  # fmt: skip
 
     def __init__(self, bucket: Bucket, *, shared: bool = False) -> None:
@@ -60,6 +61,8 @@ class Bookings:
         self._shared = shared
         #: Whether others have taken of a shared bucket since there were reservations in this book.
         self._foreign = False
+        #: Whether others had reserved ahead before the first of them.
+        self._behind = False
         self._capacity = bucket.capacity
         self._rate = bucket.rate
         self._entries: list[Booking] = []
@@ -85,12 +88,14 @@ class Bookings:
             start = now
         if self._entries and self._bucket.due(start, cost) < self._entries[-1].at:
             start = self._entries[-1].at
+        behind = not self._entries and self._owed_by_others(now)
         at = self._bucket.reserve(start, cost, latest)
         if at == inf:
             return None
         booking = Booking(at, cost)
         if at > now:
             if not self._entries:
+                self._behind = behind
                 self._level = self._bucket.level_at(at) + cost
                 self._last = at
             self._insert(booking)
@@ -109,12 +114,12 @@ class Bookings:
         if booking not in entries:  # its time is this very moment
             return self.refund(booking.cost, now) if booking.cost else 0
         before = self._free(now)
-        unknown = self._unknown(now)
         place = entries.index(booking)
+        lost = self._lost(now, place)
         del entries[place]
         self._recount(place)
         back = self._free(now) - before
-        if back <= 0 or unknown:
+        if back <= 0 or lost:
             return 0
         self._bucket.refund(back, now)
         return back
@@ -133,15 +138,16 @@ class Bookings:
                 self.refund(-more, now)
             return
         before = self._free(now)
-        unknown = self._unknown(now)
-        self._recount(self._entries.index(booking))
+        place = self._entries.index(booking)
+        unknown, lost = self._unknown(now), self._lost(now, place)
+        self._recount(place)
         back = self._free(now) - before
         if more > 0:
             # What would have been spilt anyway is no debt, unless others took it.
             lacking = more if unknown else -back
             if lacking > 0:
                 self._bucket.charge(lacking, now)
-        elif back > 0 and not unknown:
+        elif back > 0 and not lost:
             self._bucket.refund(back, now)
 
     def refund(self, cost: float, now: float) -> float:
@@ -149,11 +155,13 @@ class Bookings:
         self._look(now)
         if not self._entries:
             level = self._bucket.level_at(now)
-            if level < -_CRUMB and self._unknown(now):
+            if self._owed_by_others(now):
                 return 0
             self._bucket.refund(cost, now)
             self._level, self._last = self._bucket.level_at(now), now
             return min(cost, self._bucket.capacity - level)
+        if self._lost(now):
+            return 0
         before = self._free(now)
         self._insert(Booking(now, -cost))
         back = self._free(now) - before
@@ -216,6 +224,10 @@ class Bookings:
         last = self._entries[-1]
         return last.level - (last.at - now) * self._rate
 
+    def _owed_by_others(self, now: float) -> bool:
+        """Return whether others have reserved ahead, where there is nothing in this book."""
+        return self._bucket.level_at(now) < -_CRUMB and self._unknown(now)
+
     def _lacking(self, now: float) -> float:
         """Return how much less the bucket has than this book knows of."""
         return self._free(now) - self._bucket.level_at(now)
@@ -223,6 +235,10 @@ class Bookings:
     def _unknown(self, now: float) -> bool:
         """Return whether the bucket owes what others took, as far as can be seen from here."""
         return self._foreign or (self._shared and self._lacking(now) > _CRUMB)
+
+    def _lost(self, now: float, place: int = -1) -> bool:
+        """Return whether nothing may come back, but for undoing the very last (at `place`)."""
+        return self._unknown(now) or (self._behind and place != len(self._entries) - 1)
 
     def _fill(self, level: float, last: float, now: float) -> float:
         return min(self._capacity, level + (now - last) * self._rate)
@@ -243,7 +259,7 @@ class Bookings:
             self._level, self._last = entries[past - 1].level, entries[past - 1].at
             del entries[:past]
         if not entries:
-            self._foreign = False
+            self._foreign = self._behind = False
             return
         taken = self._lacking(now)
         if taken <= _CRUMB:
