@@ -17,7 +17,7 @@ from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 from trafficcore.web.requests import TrafficAdapter
 from trafficcore.web.requests_library import timeouts_of
 
-__all__ = ["KINDS", "Script", "client"]
+__all__ = ["KINDS", "Script", "client", "session_over"]
 
 KINDS = ("requests", "httpx2", "httpx", "httpx2-async", "httpx-async")
 
@@ -104,6 +104,10 @@ class _Pool(urllib3.HTTPConnectionPool):
             def read(self, *size: Any) -> bytes:
                 script.during()
                 return super().read(*size)
+
+            def read1(self, *size: Any) -> bytes:
+                script.during()
+                return super().read1(*size)
 
             def close(self) -> None:
                 script.reads()
@@ -257,3 +261,13 @@ def client(kind: str, script: Script, engine: Any = None, **settings: Any) -> An
         return _Requests(script, engine, settings)
     library, _, how = kind.partition("-")
     return _Httpx(script, engine, settings, import_module(library), asynchronous=how == "async")
+
+
+def session_over(*args: Any, **settings: Any) -> tuple[requests.Session, TrafficAdapter]:
+    """Return a session for real sockets, and the adapter that is mounted on it."""
+    session = requests.Session()
+    session.trust_env = False
+    adapter = TrafficAdapter(*args, **settings)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    return session, adapter

@@ -123,6 +123,9 @@ class Handler(BaseHTTPRequestHandler):
         if verb == "chunks":
             self.chunks(int(rest))
             return
+        if verb == "drip":
+            self.drip(int(rest))
+            return
         if verb == "hang":
             self.server.let_go.wait(10)
         self.send_response(status)
@@ -161,6 +164,17 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"5\r\nchunk\r\n")
             self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
+
+    def drip(self, count: int) -> None:
+        """Send a body of known length, each byte when the test asks for it."""
+        self.send_response(200)
+        self.send_header("content-length", str(count))
+        self.end_headers()
+        for _ in range(count):
+            if not self.server.next_chunk.acquire(timeout=10):
+                break
+            self.wfile.write(b"x")
+            self.wfile.flush()
 
     def log_message(self, *args: Any) -> None:
         pass

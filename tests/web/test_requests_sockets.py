@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from support import tls
+from support.clients import session_over
 from support.outbound import (
     HOST,
     SOURCE,
@@ -26,18 +27,8 @@ from support.outbound import (
 )
 from trafficcore.live import Breakers
 from trafficcore.spec import ConsistentHash, Destination, HashCookie, Retries, TrafficPolicy
-from trafficcore.web.requests import TrafficAdapter
 
 pytestmark = pytest.mark.sockets
-
-
-def session_over(*args, **settings):
-    session = requests.Session()
-    session.trust_env = False
-    adapter = TrafficAdapter(*args, **settings)
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    return session, adapter
 
 
 def state(adapter, server):

@@ -15,6 +15,7 @@ import pytest
 import requests
 import urllib3
 
+from support.clients import session_over
 from support.outbound import (
     URL,
     ejected,
@@ -28,17 +29,8 @@ from support.outbound import (
 from trafficcore.errors import ConfigError
 from trafficcore.live import Breakers
 from trafficcore.spec import Retries
-from trafficcore.web.requests import TrafficAdapter
 
 pytestmark = pytest.mark.sockets
-
-
-def session_over(*args, **settings):
-    session = requests.Session()
-    session.trust_env = False
-    adapter = TrafficAdapter(*args, **settings)
-    session.mount("http://", adapter)
-    return session, adapter
 
 
 @contextmanager
@@ -162,7 +154,6 @@ def test_what_the_caller_got_wrong_is_no_failure_of_the_host(how, error):
     with serving("there") as (server,):
         breakers = Breakers(consecutive_errors=1)
         session, adapter = session_over(breaker=breakers, retries=Retries(2))
-        session.mount("https://", adapter)
         scheme = "http" if error is not OSError else "https"
         with pytest.raises(error):
             session.put(f"{scheme}://{server.address}/", **how)

@@ -39,6 +39,8 @@ __all__ = [
 ]
 
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+#: Bytes of an answer that are read at once where nobody says how many.
+_PIECE: Final = 65536
 #: What an answer's wrapper holds for itself.
 _OWN: Final = frozenset({"_raw", "_call"})
 #: Bytes of a file that are sent at once.
@@ -162,6 +164,9 @@ def _late() -> Exception:
 class Raw:
     """The answer as urllib3 has it: passed through, its end noted at the last byte or the close.
 
+    Where the call's time is bounded, what has come is taken as it comes: to wait for a full piece
+    of an answer that drips would be to wait for ever.
+
     What else it can do is urllib3's own; there the end is noted when it is closed. What is set on
     it is set there too (`decode_content`), but for what it has itself.
     """
@@ -199,23 +204,49 @@ class Raw:
             raise
         return line
 
-    def stream(self, *args: Any, **kwargs: Any) -> Iterator[bytes]:
-        """Give the body in pieces."""
-        return self._noted(self._raw.stream(*args, **kwargs))
+    def stream(
+        self, amt: int | None = _PIECE, decode_content: bool | None = None
+    ) -> Iterator[bytes]:
+        """Give the body in pieces of up to so many bytes."""
+        give = self._coming if self._bounded() else self._raw.stream
+        return self._noted(give(amt, decode_content))
 
-    def read(self, *args: Any, **kwargs: Any) -> bytes:
-        """Read of the body."""
+    def read(
+        self,
+        amt: int | None = None,
+        decode_content: bool | None = None,
+        cache_content: bool = False,  # as urllib3 has it
+    ) -> bytes:
+        """Read of the body: so many bytes unless it ends before, or all."""
         try:
-            data: bytes = self._raw.read(*args, **kwargs)
-            if data:
-                self._call.check(_late)
+            if self._bounded():
+                data = self._gathered(amt, decode_content)
+            else:
+                data = self._raw.read(amt, decode_content, cache_content)
+                if data:
+                    self._call.check(_late)
         except BaseException as error:
             self._call.failed(error)
             raise
-        amount = args[0] if args else kwargs.get("amt")
-        if amount is None or (not data and amount != 0):
+        if amt is None or amt < 0 or (amt and not data):
             self._call.finish()
         return data
+
+    def _bounded(self) -> bool:
+        """Whether time is to be looked at in between; older urllib3 can only read in full."""
+        return self._call.deadline < inf and hasattr(self._raw, "read1")
+
+    def _coming(self, amt: int | None, decode_content: bool | None) -> Iterator[bytes]:
+        while piece := self._raw.read1(amt, decode_content):
+            yield piece
+
+    def _gathered(self, amt: int | None, decode_content: bool | None) -> bytes:
+        pieces: list[bytes] = []
+        while piece := self._raw.read1(amt, decode_content):
+            self._call.check(_late)
+            pieces.append(piece)
+            amt = None if amt is None else amt - len(piece)
+        return b"".join(pieces)
 
     def close(self) -> None:
         """Close the body, whether it was read or not."""
