@@ -10,7 +10,7 @@ from support.outbound import URL, ejected, ejection, engine, outbound
 from trafficcore.outcome import Outcome
 from trafficcore.spec import Retries
 from trafficcore.web.call import verdict_of
-from trafficcore.web.httpx import AsyncTrafficTransport
+from trafficcore.web.httpx import AsyncTrafficTransport, TrafficTransport
 
 A = "10.0.0.1:8080"
 
@@ -76,6 +76,54 @@ def test_a_timeout_of_somebody_elses_is_left_as_it_is(name):
             await shell.handle_async_request(lib.Request("GET", URL))
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("name", ["httpx2", "httpx"])
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize(("policy", "body"), [({}, 10), ({"timeout": 8}, 5), ({"timeout": 60}, 10)])
+def test_how_long_a_try_may_take_is_about_the_beginning_of_its_answer(
+    name, way, policy, body, clock
+):
+    lib = import_module(name)
+    retries = Retries(1, per_try_timeout=2, **policy)
+    waits = []
+
+    class Stream(lib.SyncByteStream, lib.AsyncByteStream):
+        def __init__(self, request):
+            self.request = request
+
+        def __iter__(self):
+            waits.append(self.request.extensions["timeout"]["read"])
+            yield b"body"
+
+        async def __aiter__(self):
+            for piece in self:
+                yield piece
+
+    def answer(request):
+        waits.append(request.extensions["timeout"]["read"])
+        clock.advance(3)
+        return lib.Response(200, stream=Stream(request))
+
+    class Inner(lib.BaseTransport, lib.AsyncBaseTransport):
+        def handle_request(self, request):
+            return answer(request)
+
+        async def handle_async_request(self, request):
+            return answer(request)
+
+    async def main():
+        shell = AsyncTrafficTransport(None, Inner(), clock=clock, retries=retries)
+        async with lib.AsyncClient(transport=shell, timeout=10) as session:
+            assert (await session.get(URL)).text == "body"
+
+    if way == "async":
+        asyncio.run(main())
+    else:
+        shell = TrafficTransport(None, Inner(), clock=clock, retries=retries)
+        with lib.Client(transport=shell, timeout=10) as session:
+            assert session.get(URL).text == "body"
+    assert waits == [2, body]
 
 
 class Event:

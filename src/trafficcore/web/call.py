@@ -37,6 +37,8 @@ _RESET: Final = Verdict(Outcome.FAILURE, 503, Fault.RESET)
 _REFUSED: Final = Verdict(Outcome.FAILURE, 503, Fault.REFUSED)
 OURS: Final = Verdict(Outcome.IGNORED, 0, Fault.OURS)
 _NEVER_SENT: Final = Verdict(None, 0, Fault.OURS)
+#: The shortest wait in seconds: to a socket none at all would mean not to wait.
+LEAST_WAIT: Final = 0.001
 #: HTTP/2's code for a stream that the server has not begun to work on.
 _REFUSED_STREAM: Final = 7
 
@@ -132,6 +134,12 @@ class Call:
             now = self._clock()
             self.permit.started(status, now)
             self.permit.landed(now)
+
+    def left(self) -> float | None:
+        """Return the seconds until its last byte must be there; None where nothing says when."""
+        if self.deadline == inf:
+            return None
+        return max(self.deadline - self._clock(), LEAST_WAIT)
 
     def check(self, late: Callable[[], Exception]) -> None:
         """Raise what `late` makes if the call's time is over while its answer is still coming."""

@@ -126,7 +126,10 @@ class TrafficTransport(_Sync):
     def _send(self, library: Library, request: Any, call: Call, most: float | None = None) -> Any:
         try:
             aimed = library.aimed(request, call, self._timeouts, most)
-            return library.tracked(self._pools.of(library, aimed).handle_request(aimed), call)
+            response = self._pools.of(library, aimed).handle_request(aimed)
+            if most is not None:
+                library.begun(request, aimed, call, self._timeouts)
+            return library.tracked(response, call)
         except BaseException as error:
             call.failed(error)
             raise
@@ -227,6 +230,8 @@ class AsyncTrafficTransport(_Async):
             aimed = library.aimed(request, call, self._timeouts, most)
             sending = self._pools.of(library, aimed).handle_async_request(aimed)
             response = await (sending if most is None else within(library, sending, most))
+            if most is not None:
+                library.begun(request, aimed, call, self._timeouts)
             return library.tracked(response, call, asynchronous=True)
         except BaseException as error:
             call.failed(error)

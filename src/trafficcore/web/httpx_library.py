@@ -109,7 +109,7 @@ class Library:
 
         Only the address of the connection is another: the `Host` header and the name that TLS
         verifies stay those of the URL. `timeouts` are for a request that has none of its own, and
-        no wait of the try is longer than `most`.
+        no wait until the answer has begun is longer than `most`.
         """
         endpoint, stream = call.permit.endpoint, request.stream
         own = request.extensions.get("timeout")
@@ -130,6 +130,14 @@ class Library:
         return self.module.Request(
             request.method, url, headers=request.headers, stream=stream, extensions=extensions
         )
+
+    def begun(self, request: Any, aimed: Any, call: Call, timeouts: Timeouts) -> None:
+        """Let the rest of an answer take its time: how long a try may take is about its beginning.
+
+        The libraries look at the waits of a request again before they read its body.
+        """
+        own = request.extensions.get("timeout")
+        aimed.extensions["timeout"] = _timed(own, timeouts, call.left(), call.connect)
 
     def tracked(self, response: Any, call: Call, *, asynchronous: bool = False) -> Any:
         """Have a response tell its call how it goes on."""

@@ -14,12 +14,10 @@ from trafficcore.engine.elsewhere import cluster_of, move
 from trafficcore.engine.retry_room import RetryRooms
 from trafficcore.engine.retrying import Retrying
 from trafficcore.spec import Retries
-from trafficcore.web.call import Call, Verdict
+from trafficcore.web.call import LEAST_WAIT, Call, Verdict
 from trafficcore.web.retry_after import read_retry_after
 
 __all__ = ["Tries"]
-
-_LEAST: Final = 0.001
 
 _OVERLOADED: Final = "x-envoy-overloaded"
 _RATELIMITED: Final = "x-envoy-ratelimited"
@@ -78,7 +76,7 @@ class Tries:
         if self._retrying is None:
             return None
         most = self._retrying.allowed(self._clock())
-        return None if most is None else max(most, _LEAST)
+        return None if most is None else max(most, LEAST_WAIT)
 
     def answered(self, call: Call, status: int, headers: Mapping[str, str]) -> float | None:
         """Return how long to wait before the next try; None: this answer is the answer.
