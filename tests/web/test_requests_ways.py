@@ -251,3 +251,14 @@ def test_a_call_waits_for_its_turn_no_longer_than_its_own_timeout_says(own):
         assert time.monotonic() - begun < 2
         assert outbound(gate)["queued"] == outbound(gate)["in_flight"] == 0
         session.close()
+
+
+def test_who_reads_just_as_much_as_there_is_has_read_it_all():
+    with serving("there") as (server,):
+        gate = engine(endpoints=[server.address])
+        session, _ = session_over(gate)
+        raw = session.get(URL, stream=True).raw
+        assert raw.read(3) == b"the"
+        assert outbound(gate)["in_flight"] == 1
+        assert raw.read(2) == b"re"
+        assert outbound(gate)["in_flight"] == 0

@@ -228,7 +228,8 @@ class Raw:
         except BaseException as error:
             self._call.failed(error)
             raise
-        if amt is None or amt < 0 or (amt and not data):
+        whole = amt is None or amt < 0 or (amt and not data)
+        if whole or self._raw.length_remaining == 0:
             self._call.finish()
         return data
 
