@@ -47,10 +47,11 @@ def _plain(breaker: Any, function: Anything) -> Anything:
         except BaseException as error:
             breaker.raised(era, start, error)
             raise
-        if type(result) not in _AT_ONCE:
-            if type(result) is CoroutineType:
+        kind = type(result)
+        if kind not in _AT_ONCE:
+            if kind is CoroutineType:
                 return Awaited(breaker, era, start, result)
-            if isinstance(result, _FUTURES):
+            if issubclass(kind, _FUTURES):
                 result.add_done_callback(partial(_done, breaker, era, start))
                 return result
         if judge:
