@@ -260,3 +260,46 @@ def test_breaker_and_limit_are_not_for_an_engine(kind, clock):
     for settings in ({"breaker": None}, {"limit": "1/s"}):
         with pytest.raises(ConfigError, match="are for calls without an engine"):
             made(kind, Script(), clock, engine(), **settings)
+
+
+@pytest.mark.parametrize(
+    ("headers", "free"),
+    [({"content-length": "4"}, 1), ({"content-length": "65537"}, 0), ({}, 0)],
+    ids=["small", "large", "of any length"],
+)
+def test_a_small_answer_leaves_its_connection_to_others_before_the_wait(kind, headers, free, clock):
+    def wait(seconds):
+        closed.append(script.closed)
+        clock.advance(seconds)
+
+    closed = []
+    script = Script((503, headers), 200)
+    one = client(kind, script, None, clock=clock, sleep=wait, retries=Retries(1))
+    assert one.call("GET", API).status_code == 200
+    assert closed == [free]
+    assert script.closed == 2
+
+
+def test_a_small_answer_is_there_in_full_where_the_next_try_is_refused(kind, clock):
+    script = Script((503, {"content-length": "4", "x-why": "full"}))
+    one = made(kind, script, clock, limit="1/min")
+    answer = one.call("GET", API)
+    assert (answer.status_code, answer.headers["x-why"]) == (503, "full")
+    assert answer.content == b"body"
+    assert counts(one.shell) == {"retried": 1, "refused": 1}
+
+
+def test_a_small_answer_that_breaks_is_tried_again_or_is_that_error(kind, clock):
+    def broken():
+        script.during = lambda: None
+        raise ConnectionResetError("cut")
+
+    script = Script((503, {"content-length": "4"}), 200)
+    script.during = broken
+    assert made(kind, script, clock).call("GET", API).status_code == 200
+    script = Script((503, {"content-length": "4"}), 200)
+    script.during = broken
+    one = made(kind, script, clock, limit="1/min")
+    with pytest.raises((one.errors, ConnectionResetError)):
+        one.call("GET", API)
+    assert counts(one.shell) == {"retried": 1, "refused": 1}

@@ -10,6 +10,7 @@ from importlib import import_module
 import pytest
 import requests
 
+from support.clients import session_over
 from support.outbound import URL, Server, ejected, ejection, engine, outbound
 from trafficcore.clients import (
     AsyncTrafficTransport,
@@ -181,3 +182,17 @@ def test_a_service_that_is_down_is_not_asked_once_more_for_each_try(servers):
         url = f"http://{servers[0].address}/"
         assert [client.get(url).status_code for _ in range(10)] == [503] * 10
     assert servers[0].hits == 5
+
+
+@pytest.mark.parametrize("name", ["requests", "httpx2"])
+def test_the_tries_of_a_call_share_a_connection(name, servers):
+    servers[0].status = 503
+    url = f"http://{servers[0].address}/"
+    if name == "requests":
+        session, _ = session_over(retries=Retries(3))
+    else:
+        session = import_module(name).Client(transport=TrafficTransport(retries=Retries(3)))
+    with session:
+        assert session.get(url).status_code == 503
+    assert servers[0].hits == 4
+    assert len(servers[0].connections) == 1

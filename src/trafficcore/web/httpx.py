@@ -119,6 +119,7 @@ class TrafficTransport(_Sync):
             self._gate.tries(policy, facts, verdict),
             verdict,
             partial(self._send, library, request),
+            library.keep,
             library.discard,
             self._sleep,
         )
@@ -219,6 +220,7 @@ class AsyncTrafficTransport(_Async):
             self._gate.tries(policy, facts, verdict),
             verdict,
             partial(self._send, library, request),
+            library.keep_async,
             library.discard_async,
             self._sleep,
         )

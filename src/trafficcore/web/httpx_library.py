@@ -159,6 +159,24 @@ class Library:
             response.stream = made(response.stream, call)
         return response
 
+    def keep(self, response: Any) -> None:
+        """Take the body of an answer into memory, so that its connection is free."""
+        stream = response.stream
+        try:
+            body = b"".join(stream)
+        finally:
+            stream.close()
+        response.stream = self.module.ByteStream(body)
+
+    async def keep_async(self, response: Any) -> None:
+        """Do the same with an asynchronous one."""
+        stream = response.stream
+        try:
+            body = b"".join([piece async for piece in stream])
+        finally:
+            await stream.aclose()
+        response.stream = self.module.ByteStream(body)
+
     def discard(self, response: Any) -> None:
         """Let go of an answer that is tried again; what is wrong with its end is of no interest."""
         with suppress(Exception):

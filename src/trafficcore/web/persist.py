@@ -2,12 +2,13 @@
 
 Law    an answer that is tried again is held until the next try is let in: if it is not, that
        answer, or that error, is what the caller gets. What is held is closed whatever happens.
+       A small one is held in memory: its connection serves others while this call waits.
        There is no moment at which a permit is in nobody's hands.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 
 from trafficcore.web.call import Call
 from trafficcore.web.client_gate import Gate
@@ -16,18 +17,29 @@ from trafficcore.web.tries import Tries
 
 __all__ = ["persist", "persist_async", "within"]
 
+#: Bytes of an answer up to which it is held in memory.
+_SMALL: Final = 65536
+_DIGITS: Final = 5
+
+
+def _is_small(response: Any) -> bool:
+    length: str = response.headers.get("content-length", "")
+    return length.isdecimal() and len(length) <= _DIGITS and int(length) <= _SMALL
+
 
 def persist(
     gate: Gate,
     tries: Tries,
     permit: Any,
     send: Callable[[Call, float | None], Any],
+    keep: Callable[[Any], None],
     discard: Callable[[Any], None],
     sleep: Callable[[float], object],
 ) -> Any:
     """Make a call by `send`, which returns a response that tells its call how it goes on.
 
-    `permit` is that of the first try; `send` also gets the seconds that a try may take.
+    `permit` is that of the first try; `send` also gets the seconds that a try may take. `keep`
+    takes the body of an answer into memory.
     """
     held: Any = None
     error: BaseException | None = None
@@ -47,6 +59,8 @@ def persist(
                     raise
                 error = raised
             if wait is not None:
+                if held is not None and _is_small(held):
+                    error = _kept(held, keep)
                 sleep(wait)
                 permit = gate.readmit(tries)
                 if tries.goes_on(permit):
@@ -67,6 +81,7 @@ async def persist_async(
     tries: Tries,
     permit: Any,
     send: Callable[[Call, float | None], Awaitable[Any]],
+    keep: Callable[[Any], Awaitable[None]],
     discard: Callable[[Any], Awaitable[None]],
     sleep: Callable[[float], Awaitable[object]],
 ) -> Any:
@@ -89,6 +104,8 @@ async def persist_async(
                     raise
                 error = raised
             if wait is not None:
+                if held is not None and _is_small(held):
+                    error = await _kept_async(held, keep)
                 await sleep(wait)
                 permit = await gate.readmit_async(tries)
                 if tries.goes_on(permit):
@@ -121,3 +138,20 @@ async def within(library: Library, sending: Awaitable[Any], most: float) -> Any:
         if bound.expired():
             raise library.timed_out() from error
         raise
+
+
+def _kept(held: Any, keep: Callable[[Any], None]) -> Exception | None:
+    """Return what a reader of the answer would have had instead, None where it is whole."""
+    try:
+        keep(held)
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None
+
+
+async def _kept_async(held: Any, keep: Callable[[Any], Awaitable[None]]) -> Exception | None:
+    try:
+        await keep(held)
+    except Exception as error:  # noqa: BLE001
+        return error
+    return None

@@ -13,7 +13,9 @@ from typing import Any, Final, Literal
 
 from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
+from requests.exceptions import ConnectionError as BrokenConnection
 from requests.exceptions import ConnectTimeout
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from trafficcore.engine import Engine, Queued, Rejection
@@ -29,6 +31,7 @@ from trafficcore.web.requests_library import (
     Raw,
     facts_of,
     host_of,
+    in_hand,
     in_memory,
     judge,
     refusal,
@@ -123,7 +126,7 @@ class TrafficAdapter(HTTPAdapter):
         if policy is None:
             return send(gate.call(verdict))
         tries = gate.tries(policy, facts, verdict)
-        return persist(gate, tries, verdict, send, _discard, self._sleep)
+        return persist(gate, tries, verdict, send, _keep, _discard, self._sleep)
 
     def _send(
         self,
@@ -226,6 +229,14 @@ def _give_cookie(response: Any, request: Any, cookie: str) -> None:
     if original is not None:
         original.msg.add_header("set-cookie", cookie)
         extract_cookies_to_jar(response.cookies, request, response.raw)
+
+
+def _keep(response: Any) -> None:
+    """Take the body of an answer into memory, so that its connection is free."""
+    try:
+        response.raw = in_hand(response.raw, response.request.method)
+    except HTTPError as error:
+        raise BrokenConnection(error, request=response.request) from error
 
 
 def _discard(response: Any) -> None:

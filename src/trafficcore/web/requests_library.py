@@ -32,6 +32,7 @@ __all__ = [
     "Raw",
     "facts_of",
     "host_of",
+    "in_hand",
     "in_memory",
     "judge",
     "refusal",
@@ -127,6 +128,20 @@ def refusal(rejection: Rejection, *, head: bool) -> urllib3.HTTPResponse:
         preload_content=False,
         decode_content=False,
         request_method="HEAD" if head else None,
+    )
+
+
+def in_hand(raw: Any, method: str) -> urllib3.HTTPResponse:
+    """Return an answer of urllib3 that can be read as before, with its body in memory."""
+    return urllib3.HTTPResponse(
+        BytesIO(raw.read(decode_content=False)),
+        raw.headers,
+        raw.status,
+        version=raw.version,
+        reason=raw.reason,
+        preload_content=False,
+        original_response=raw._original_response,  # noqa: SLF001  # requests has cookies of it
+        request_method=method,
     )
 
 
