@@ -1,5 +1,9 @@
 """Every move there is, and none that is not."""
 
+import math
+from fractions import Fraction
+
+import attrs
 import pytest
 
 from trafficcore.core.breaker import (
@@ -13,6 +17,7 @@ from trafficcore.core.breaker import (
     Open,
     Ratio,
     Rule,
+    Rules,
     Settings,
     State,
 )
@@ -229,3 +234,48 @@ def test_a_lower_minimum_counts_from_the_next_result_on():
     assert breaker.state(0) is CLOSED
     breaker.good(breaker.try_acquire(0), 0)
     assert breaker.state(0) is OPEN
+
+
+def probing(half_open, rule=("error_count", 1)):
+    settings = Settings(trip=[Rule(*rule)], open=Open(10), half_open=half_open, slow_after=1)
+    breaker = Breaker(attrs.evolve(settings, initial_state="open"), now=0)
+    assert breaker.state(10) is HALF_OPEN
+    return breaker
+
+
+def test_after_a_fork_the_time_limit_is_that_of_the_entry_or_of_the_next_probe():
+    breaker = probing(HalfOpen(2, max_wait=5, max_wait_from="entry"))
+    assert breaker.try_acquire(12)
+    breaker.forget_calls()
+    assert breaker.next_deadline() == 15
+    breaker = probing(HalfOpen(2, max_wait=5))
+    assert breaker.try_acquire(12)
+    assert breaker.next_deadline() == 17
+    breaker.forget_calls()
+    assert breaker.next_deadline() == math.inf
+
+
+def test_a_short_time_limit_of_half_open_is_one():
+    breaker = probing(HalfOpen(2, max_wait=Fraction(1, 2)))
+    assert breaker.try_acquire(12)
+    assert breaker.next_deadline() == Fraction(25, 2)
+
+
+def test_a_probe_too_many_is_counted_as_refused():
+    breaker = probing(HalfOpen(1, max_wait=None))
+    assert breaker.try_acquire(12)
+    assert [breaker.try_acquire(12) for _ in range(3)] == [0, 0, 0]
+    assert breaker.rejected == 3
+
+
+def test_errors_in_a_row_are_in_a_row_in_half_open_too():
+    breaker = probing(HalfOpen(3, verdict=Rules(3), max_wait=None), ("consecutive_errors", 2))
+    for error in (True, False, True):
+        breaker.record(breaker.try_acquire(12), 12, error=error)
+    assert breaker.state(12) is CLOSED
+
+
+def test_a_gateways_error_is_an_error_of_a_probe():
+    breaker = probing(HalfOpen(1, max_wait=None))
+    breaker.record(breaker.try_acquire(12), 12, gateway=True)
+    assert breaker.state(12) is OPEN
