@@ -86,3 +86,21 @@ def test_an_answer_whose_time_is_bounded_is_decoded_as_any_other():
         shutil.copyfileobj(raw, saved)
         assert saved.getvalue() == b"text" * 1000
         session.close()
+
+
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_call_waits_for_a_connection_that_others_hold_no_longer_than_for_a_new_one(proxied):
+    with serving("slow") as (server,):
+        session, adapter = session_over(pool_block=True, pool_maxsize=1, timeout=(0.05, 5))
+        url = f"http://{server.address}/drip/1"
+        ways = {"proxies": {"http": f"http://{server.address}"}} if proxied else {}
+        held = session.get(url, stream=True, **ways)
+        with pytest.raises(requests.ConnectTimeout):
+            session.get(url, **ways)
+        (breaker,) = adapter.snapshot()["breakers"]["breakers"].values()
+        assert breaker["errors"] == 0
+        server.next_chunk.release()
+        assert held.content
+        server.next_chunk.release()
+        assert session.get(url, **ways).content
+        session.close()

@@ -52,6 +52,7 @@ _VERDICTS: Final[dict[str, Verdict]] = {
     "gaierror": CONNECT,
     "SSLError": _TLS,
     "PoolTimeout": _NEVER_SENT,  # no connection was free here: nothing went out
+    "EmptyPoolError": _NEVER_SENT,
     "TrafficError": _NEVER_SENT,  # a refusal or a setting of ours
     "TimeoutException": _TIMEOUT,
     "Timeout": _TIMEOUT,

@@ -15,7 +15,7 @@ from requests.adapters import DEFAULT_POOLBLOCK, DEFAULT_POOLSIZE, HTTPAdapter
 from requests.cookies import extract_cookies_to_jar
 from requests.exceptions import ConnectionError as BrokenConnection
 from requests.exceptions import ConnectTimeout
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import EmptyPoolError, HTTPError
 from urllib3.util import Timeout
 
 from trafficcore.engine import Engine, Queued, Rejection
@@ -37,6 +37,7 @@ from trafficcore.web.requests_library import (
     refusal,
     timeouts_of,
 )
+from trafficcore.web.requests_pool import POOLS
 from trafficcore.web.target import split_address
 from trafficcore.web.timeouts import DEFAULT, Timeouts, Timing, read_timeouts
 
@@ -60,7 +61,8 @@ class TrafficAdapter(HTTPAdapter):
     A refusal is a response with the policy's status, headers and body; `raise_on_refusal` raises
     `CallRefused`, a `Rejected` and a `RequestException`. `response.trafficcore` is the permit, or
     the `Rejection` that refused. `request_labels`, `slow` and `slow_in_flight` are as those of
-    `TrafficTransport`, the pool's settings those of `HTTPAdapter`. Who must queue waits in the
+    `TrafficTransport`, the pool's settings those of `HTTPAdapter`: with `pool_block`
+    a call waits for a free connection as long as it would for a new one. Who must queue waits in the
     calling thread, and no longer than the timeout of a connection.
     """
 
@@ -147,9 +149,23 @@ class TrafficAdapter(HTTPAdapter):
                 how = {**how, "proxies": None}
             response = super().send(aimed, timeout=timeout, **how)
             return _tracked(response, request, call)
+        except EmptyPoolError as error:  # which requests does not know
+            call.failed(error)
+            raise ConnectTimeout(error, request=request) from error
         except BaseException as error:
             call.failed(error)
             raise
+
+    def init_poolmanager(self, *args: Any, **more: Any) -> None:
+        """Make the pools, which wait for a free connection no longer than for a new one."""
+        super().init_poolmanager(*args, **more)
+        self.poolmanager.pool_classes_by_scheme = POOLS
+
+    def proxy_manager_for(self, proxy: Any, **more: Any) -> Any:
+        """Return the pools behind a proxy; likewise."""
+        manager = super().proxy_manager_for(proxy, **more)
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
     def _timed(self, timeout: Any) -> Timeouts:
         """Return the timeouts of one request: its own, or those for requests that bring none."""
