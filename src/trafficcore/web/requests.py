@@ -61,9 +61,9 @@ class TrafficAdapter(HTTPAdapter):
     A refusal is a response with the policy's status, headers and body; `raise_on_refusal` raises
     `CallRefused`, a `Rejected` and a `RequestException`. `response.trafficcore` is the permit, or
     the `Rejection` that refused. `request_labels`, `slow` and `slow_in_flight` are as those of
-    `TrafficTransport`, the pool's settings those of `HTTPAdapter`: with `pool_block`
-    a call waits for a free connection as long as it would for a new one. Who must queue waits in the
-    calling thread, and no longer than the timeout of a connection.
+    `TrafficTransport`, the pool's settings those of `HTTPAdapter`: with `pool_block` a call waits
+    for a free connection as long as it would for a new one. Who must queue waits in the calling
+    thread, and no longer than the timeout of a connection.
     """
 
     def __init__(
