@@ -177,6 +177,17 @@ def test_the_budget_of_each_key_follows_as_well() -> None:
     assert drained(engine, 1, headers={"user": "bob"}) == 4
 
 
+def test_how_long_idle_keys_are_kept_follows_a_reload() -> None:
+    keys = LabelKeys(limit="http.request.header.user")
+    engine = p.engine(p.quota(1, 10, timeout=0, keys=keys, max_idle_time=1000))
+    drained(engine, headers={"user": "ann"})
+    engine.reload(p.policy(p.quota(1, 10, timeout=0, keys=keys, max_idle_time=5)))
+    for now, user in ((4, "bob"), (10, "cid")):  # each new key looks at old ones
+        drained(engine, now, headers={"user": user})
+    (rule,) = engine.snapshot(10)["rules"]
+    assert rule["quota"]["queue"]["keys"] == 1
+
+
 def test_calls_in_flight_stay_counted_where_their_number_changes() -> None:
     def slots(most: int) -> Policy:
         return p.policy(p.quota(most, timeout=0, max_inflight_duration=60))

@@ -142,7 +142,11 @@ def _change(queue: Any, spec: QuotaRule, build: "Build") -> None:
     if spec.shedding is not None:
         return
     if isinstance(queue, KeyedQueues):
-        queue.renew(lambda lock: _maker(spec, build, lock), *_numbers(spec))
+        queue.renew(
+            lambda lock: _maker(spec, build, lock),
+            *_numbers(spec),
+            max_idle_time=spec.max_idle_time,
+        )
     else:
         queue.change(*_numbers(spec))
 

@@ -112,10 +112,16 @@ class KeyedQueues:
                 heappop(heap)
             return heap[0][0] if heap else inf
 
-    def renew(self, maker: Callable[[Any], Callable[[], QuotaQueue]], *settings: Any) -> None:
+    def renew(
+        self,
+        maker: Callable[[Any], Callable[[], QuotaQueue]],
+        *settings: Any,
+        max_idle_time: float,
+    ) -> None:
         """Change the budgets that are there, and make new ones by `maker(lock)`. *Guarded*."""
         with self._lock:
             self._make = maker(self._lock)
+            self._max_idle_time = max_idle_time
             for record in self._all():
                 record.queue.change(*settings)
                 self.note(record)
