@@ -105,6 +105,8 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    #: An answer goes out in one piece, where nobody asks for pieces: who is killed has begun none.
+    wbufsize = -1
     server: "Server"
 
     def do_GET(self) -> None:
@@ -158,6 +160,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
+        self.wfile.flush()
         for _ in range(count):
             if not self.server.next_chunk.acquire(timeout=10):
                 break
@@ -170,6 +173,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         self.send_header("content-length", str(count))
         self.end_headers()
+        self.wfile.flush()
         for _ in range(count):
             if not self.server.next_chunk.acquire(timeout=10):
                 break
